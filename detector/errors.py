@@ -6,6 +6,7 @@ EarmarkError
 │   └── (streams)     InvalidRecord, RefusedUri, ...
 ├── Transient         retried; then the process stops, or a dead letter where others succeed
 │   ├── SenderAway    retried, then a dead letter: what the sender names does not answer
+│   ├── OwnSideAway   retried, then the process stops: no message is to blame
 │   └── NotYet        retried until it succeeds: what is awaited is on its way
 └── Fatal             the process stops: going on would give wrong answers
     └── ModelError    weights or manifest are missing, altered or of another version
@@ -82,6 +83,13 @@ class SenderAway(Transient):
     def __init__(self, detail: str, reason: str = "no_answer") -> None:
         super().__init__(detail)
         self.reason = reason
+
+
+class OwnSideAway(Transient):
+    """The broker, the artefact store or the disk of this installation does not answer.
+
+    Messages that need none of it end well in the same moment: that proves nothing.
+    """
 
 
 class NotYet(Transient):

@@ -22,7 +22,7 @@ import sqlalchemy
 import structlog
 from sqlalchemy import Connection, Row, RowMapping, delete, func, select, update
 
-from detector.errors import Transient
+from detector.errors import OwnSideAway
 from detector.matching.postings import (
     MAX_NUMBER,
     Keys,
@@ -89,7 +89,7 @@ class EmbeddedIndex(SqlIndex):
                     self._seen = generation
                     return [*self._mapped.values(), *self._fresh]
                 self._seen = -1
-        raise Transient(f"the segments in {self.folder} do not stand still, or are missing")
+        raise OwnSideAway(f"the segments in {self.folder} do not stand still, or are missing")
 
     def _refresh(self, connection: Connection) -> None:
         names = set(connection.scalars(select(SEGMENTS.c.file)))

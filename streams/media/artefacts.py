@@ -22,7 +22,7 @@ from uuid import uuid4
 import fsspec
 from pydantic import ValidationError
 
-from detector.errors import BadInput, Transient
+from detector.errors import BadInput, OwnSideAway
 from detector.matching.landmarks import LANDMARKS_VERSION
 from detector.types import OBSERVATION_VERSION, Heard
 from streams.contract.records import AudioFacts, Fingerprint, ObservationRef, Record
@@ -46,20 +46,20 @@ class Acoustics:
 
 @contextlib.contextmanager
 def store_errors() -> Iterator[None]:
-    """Turn every error of a store into ``Transient``; each kind of store has its own."""
+    """Turn every error of a store into ``OwnSideAway``; each kind of store has its own."""
     try:
         yield
-    except Transient:
+    except OwnSideAway:
         raise
     except Exception as error:
-        raise Transient(f"artefact store: {error!r}") from error
+        raise OwnSideAway(f"artefact store: {error!r}") from error
 
 
 @dataclass(frozen=True)
 class ArtefactStore:
     """One folder or bucket; methods block, so call them from a thread.
 
-    Each method raises ``Transient`` where the store fails.
+    Each method raises ``OwnSideAway`` where the store fails.
     """
 
     filesystem: Any

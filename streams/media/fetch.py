@@ -28,7 +28,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 import fsspec
 import structlog
 
-from detector.errors import BadInput, Fatal, SenderAway, Transient
+from detector.errors import BadInput, Fatal, OwnSideAway, SenderAway, Transient
 from streams.media.fetch_http import Http
 from streams.runtime.settings import Settings
 
@@ -96,7 +96,7 @@ class Fetcher:
         Raises:
             RefusedUri: with its reason.
             SenderAway: the store did not answer in time or failed.
-            Transient: our own did, or the spool has no room.
+            OwnSideAway: our own did, or the spool has no room.
         """
         deadline = time.monotonic() + self.timeout_s
         digest = hashlib.sha256()
@@ -156,7 +156,7 @@ class Fetcher:
 
         Raises:
             RefusedUri: with its reason; http and https are always refused.
-            Transient: the store failed.
+            OwnSideAway: the store failed.
         """
         if self._scheme(uri) in HTTP:
             raise RefusedUri("refused_scheme", "it lies on a web server, which is not asked twice")
@@ -188,7 +188,7 @@ class Fetcher:
         except Exception as error:
             failure = f"{urlsplit(uri).scheme} store: {error!r}"
             if self._is_own(uri):
-                raise Transient(failure) from error
+                raise OwnSideAway(failure) from error
             raise SenderAway(failure, "store_failed") from error
 
     def _check_size(self, size: int) -> None:
@@ -231,7 +231,7 @@ def _write(copy: IO[bytes], block: bytes) -> None:
         while block:
             block = block[copy.write(block) :]
     except OSError as error:  # a full disk is ours, whatever it is that does not fit
-        raise Transient(f"spool: {error}") from error
+        raise OwnSideAway(f"spool: {error}") from error
 
 
 @contextmanager

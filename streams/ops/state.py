@@ -84,6 +84,7 @@ class State:
         if brokers is not None:
             # the embedded broker answers fetches and joins after half of the longest wait
             ours |= {"BROKERS": brokers, "SESSION_TIMEOUT_S": "6", "FETCH_MAX_WAIT_MS": "100"}
+            ours["LEAVE_GROUPS"] = "false"
             # one worker of each kind: more partitions only make each fetch slower
             ours["PARTITIONS"] = "1"
         return Settings.from_env(

@@ -75,6 +75,9 @@ class Settings(BaseSettings):
     session_timeout_s: Seconds = Field(
         15.0, description="a silent worker loses its partitions after this"
     )
+    leave_groups: bool = Field(
+        True, description="leave consumer groups at a stop (embedded broker: no, it can get stuck)"
+    )
     fetch_max_wait_ms: int = Field(
         500, ge=1, le=30_000, description="longest wait of one fetch (embedded broker: 100)"
     )

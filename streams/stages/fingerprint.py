@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from detector.errors import Fatal, SenderAway, Transient
+from detector.errors import Fatal, OwnSideAway, SenderAway
 from streams.contract import processes, topics
 from streams.contract.output import Output
 from streams.contract.records import TrackFingerprinted, UploadReceived
@@ -85,7 +85,7 @@ class Fingerprinting:
         except TimeoutError as error:
             late = f"fetch hangs for {self.fetcher.timeout_s:g} s"
             if not self.fetcher.sender(event.upload.uri):
-                raise Transient(late) from error
+                raise OwnSideAway(late) from error
             raise SenderAway(late, "too_slow") from error
 
 

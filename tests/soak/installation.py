@@ -151,7 +151,8 @@ class Installation:
                 self.database = stack.enter_context(PrivatePostgres())
             else:
                 self.database = LockedFile(self._folder / "ledger.db")
-            quick = {"fetch_max_wait_ms": 50} if self._kind == "tansu" else {}
+            embedded = {"fetch_max_wait_ms": 50, "leave_groups": False}
+            quick = embedded if self._kind == "tansu" else {}
             self.settings = Settings.model_validate(
                 {
                     "brokers": self.broker.bootstrap,

@@ -150,7 +150,15 @@ def open_consumer(settings: Settings, group: str, topics: Iterable[str]) -> Kafk
         BrokerAway, BrokerRefuses: see ``opened``.
     """
     group_id = f"{settings.group_prefix}.{group}"
-    return open_reader(settings, *topics, group_id=group_id, **_membership(settings, group))
+    consumer = open_reader(settings, *topics, group_id=group_id, **_membership(settings, group))
+    if not settings.leave_groups:  # see patches.faust_consumer
+        coordinator = consumer._coordinator
+
+        async def stay(*_: Any) -> None:
+            coordinator.reset_generation()
+
+        coordinator.maybe_leave_group_async = stay
+    return consumer
 
 
 def poll(consumer: KafkaConsumer, timeout_ms: int, most: int) -> list[Message]:

@@ -1,9 +1,9 @@
 """How a broker fails us. No client's library is loaded here: processors need only one of two."""
 
-from detector.errors import Fatal, Transient
+from detector.errors import Fatal, OwnSideAway
 
 
-class BrokerAway(Transient):
+class BrokerAway(OwnSideAway):
     """The broker does not answer (yet, or any more)."""
 
 

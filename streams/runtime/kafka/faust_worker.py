@@ -95,7 +95,7 @@ class Worker:
         *,
         limit: int,
     ) -> None:
-        faust_consumer.install(settings.fetch_max_wait_ms)
+        faust_consumer.install(settings.fetch_max_wait_ms, leave_groups=settings.leave_groups)
         header_keys.install_aiokafka()
         rebalance_gate.install(processor)
         self.failure: BaseException | None = None

@@ -17,6 +17,7 @@ from detector.errors import (
     EarmarkError,
     Fatal,
     NotYet,
+    OwnSideAway,
     SenderAway,
     SingleReason,
     Transient,
@@ -28,7 +29,6 @@ from streams.contract.records import MAX_RECORD_BYTES
 from streams.runtime import metrics, tracing
 from streams.runtime.health import Health
 from streams.runtime.kafka.acks import Alive
-from streams.runtime.kafka.errors import BrokerAway
 from streams.runtime.kafka.handler import (
     Handled,
     Handler,
@@ -43,7 +43,7 @@ from streams.runtime.settings import Settings
 log = structlog.get_logger()
 
 AT_ONCE: Final = 5_000  # messages that wait for the broker's acknowledgement
-NOT_OF_A_MESSAGE: Final = (BrokerAway, Fatal, NotYet)
+NOT_OF_A_MESSAGE: Final = (OwnSideAway, Fatal, NotYet)
 MOST_FAILURES: Final = 4  # of single messages before the first success: then our side fails
 OTHERS: Final = 20  # events that end well while one fails again and again: it is to blame
 CONDITION: Final = "dead_letters_within_limit"  # in ``/ready``
@@ -319,6 +319,8 @@ class EventHandling:
 
         try:
             return await self._retry.call_async(attempt)
+        except OwnSideAway:
+            raise
         except Transient as error:
             if not isinstance(error, SenderAway) and before[-1] - before[0] < OTHERS:
                 raise

@@ -3,7 +3,7 @@
 The embedded broker answers a member that joins again within a generation with its former
 partitions, whatever the leader assigned (Tansu 0.6). No client notices: the group is stable, and
 nothing comes. So a leader compares its share with what it assigned to itself, and each member
-looks at the offsets of the whole group. A member that leaves and joins again begins a generation.
+looks at the offsets of the whole group. A member that joins as a new one begins a generation.
 """
 
 import time
@@ -63,7 +63,7 @@ class Stalls:
         self._since = {}
 
     def renew(self) -> None:
-        """Leave the group and join it again."""
+        """Join the group as a new member."""
         self._since, self._own_share, self._lost_before = {}, set(), set()
         self._consumer.unsubscribe()
         self._consumer.subscribe(self._topics)

@@ -11,7 +11,7 @@ import pytest
 from kafka import TopicPartition
 from kafka.errors import MessageSizeTooLargeError
 
-from detector.errors import BadInput, Fatal, InvalidAudio, NotYet, SenderAway, Transient
+from detector.errors import BadInput, Fatal, InvalidAudio, NotYet, OwnSideAway, SenderAway, Transient
 from streams.contract import dead_letters
 from streams.contract.dead_letters import Message
 from streams.contract.output import Outgoing, Output
@@ -456,6 +456,14 @@ def test_a_bug_in_outputs_that_are_generated_while_they_are_sent(batches: Adapte
     batches(handle, log)
     assert {one.value for one in log.published if one.topic == "heard.dead"} == {POISON}
     assert log.acknowledged == 3
+
+
+def test_an_outage_of_the_store_is_no_fault_of_a_message_that_needs_it(adapter: Adapter) -> None:
+    """The others need no store, and end well: the soak buried fourteen uploads so."""
+    log = Log(values=[POISON] + [b"good"] * 200)
+    with pytest.raises(OwnSideAway):
+        adapter(failing_for(POISON, OwnSideAway), log)
+    assert [one for one in log.published if one.topic == "heard.dead"] == []
 
 
 def test_what_is_late_after_an_outage_stops_no_process(batches: Adapter) -> None:
