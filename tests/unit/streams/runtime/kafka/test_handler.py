@@ -11,7 +11,15 @@ import pytest
 from kafka import TopicPartition
 from kafka.errors import MessageSizeTooLargeError
 
-from detector.errors import BadInput, Fatal, InvalidAudio, NotYet, OwnSideAway, SenderAway, Transient
+from detector.errors import (
+    BadInput,
+    Fatal,
+    InvalidAudio,
+    NotYet,
+    OwnSideAway,
+    SenderAway,
+    Transient,
+)
 from streams.contract import dead_letters
 from streams.contract.dead_letters import Message
 from streams.contract.output import Outgoing, Output
