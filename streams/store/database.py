@@ -179,7 +179,8 @@ class Ledger:
             yield from ({str(name): value for name, value in row.items()} for row in page)
             if len(page) < size:
                 return
-            last = sqlalchemy.tuple_(*(page[-1][column.name] for column in key))
+            values = (page[-1][column.name] for column in key)
+            last = sqlalchemy.tuple_(*values, types=[column.type for column in key])
             question = ordered.where(sqlalchemy.tuple_(*key) > last)
 
     def ended_uploads(self, upload_ids: Collection[str]) -> set[str]:

@@ -213,16 +213,14 @@ def statements(
     ledger: Ledger, since: datetime | None = None, track_id: str = ""
 ) -> Iterator[StatementWritten]:
     """Yield statements of reasons as written, the oldest first."""
-    query = select(STATEMENTS.c.record).order_by(
-        STATEMENTS.c.recorded_at, STATEMENTS.c.statement_id
-    )
+    key = (STATEMENTS.c.recorded_at, STATEMENTS.c.statement_id)
+    query = select(STATEMENTS.c.record, *key)
     if since is not None:
         query = query.where(STATEMENTS.c.recorded_at >= since)
     if track_id:
         query = query.where(STATEMENTS.c.track_id == track_id)
-    with ledger.reading() as connection:
-        for record in connection.scalars(query):
-            yield parse(StatementWritten, record.encode())
+    for row in ledger.pages(query, *key):
+        yield parse(StatementWritten, row["record"].encode())
 
 
 def story(ledger: Ledger, track_id: str, distributors: Collection[str] = ()) -> list[Entry]:

@@ -1,5 +1,7 @@
 """Questions to the ledger, on both databases."""
 
+import pytest
+
 from streams.contract import topics
 from streams.policy.decide import decide
 from streams.stages.ledger import project
@@ -69,5 +71,20 @@ def test_whose_an_upload_is(ledger: Ledger) -> None:
     assert not queries.is_of(ledger, decided.upload_id, ("B",))
 
 
-def test_statements_are_read_on_both_databases(ledger: Ledger) -> None:
+def test_statements_are_read_page_by_page(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     assert list(queries.statements(ledger)) == []
+    monkeypatch.setattr(Ledger.pages, "__kwdefaults__", {"size": 2})
+    answers = [decide(classified(track_id=f"T-{number}"), POLICY) for number in range(5)]
+    written = [answer.statement for answer in answers if answer.statement is not None]
+    times = (1_795_000_000_000 + number // 2 for number in range(5))  # two at a time
+    project(
+        ledger,
+        [
+            message(topics.STATEMENTS_WRITTEN, statement, number, timestamp_ms=at)
+            for number, (statement, at) in enumerate(zip(written, times, strict=True))
+        ],
+    )
+    read = list(queries.statements(ledger))
+    assert [statement.track_id for statement in read][::2] == ["T-0", "T-2", "T-4"]
+    assert sorted(read, key=lambda statement: statement.track_id) == written
+    assert list(queries.statements(ledger, track_id="T-3")) == [written[3]]
