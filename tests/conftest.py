@@ -23,7 +23,7 @@ LONGEST = (
     "test_up",
     "test_start_and_stop",
     "test_poison",
-    "test_rebalance_race",
+    "test_rebalance_gate",
     "test_processor",
     "test_live",
     "test_security",

@@ -13,6 +13,7 @@ from streams.contract.records.rights import UsageAttributed
 from streams.policy.bundle import load
 from streams.policy.decide import decide
 from streams.runtime.settings import Settings
+from streams.store.tables import METADATA
 from tests.support.events import (
     UPLOADED_AT,
     agreement,
@@ -27,6 +28,9 @@ from tests.support.events import (
 )
 
 POLICY = load(Settings().policy)
+TABLES = [table.name for table in METADATA.sorted_tables if not table.info.get("people")]
+ONCE = dict.fromkeys(TABLES, 1) | {"labels": 2, "dead_letter_actions": 0, "subjects": 0}
+"""The rows of ``whole_story``, by table."""
 
 
 def letter(value: bytes | None, offset: int = 3, reason: str = "invalid_record") -> Message:

@@ -1,4 +1,4 @@
-"""The echo processor, prepared for the rebalance race; see ``test_rebalance_race``.
+"""The echo processor, prepared for the rebalance race; see ``test_rebalance_gate``.
 
 ``python -m tests.support.race_worker VARIANT SOURCE TARGET`` with VARIANT ``full``,
 ``guard`` (no gate) or ``bare`` (no gate, no guard: what Faust does by itself).

@@ -22,7 +22,7 @@ shut until the current recovery opens it. Each refusal is counted
 (``earmark_stale_resumes_total``): each could have lost events.
 
 Four methods are overridden, hence the exact version of Faust among the dependencies, and
-``tests/integration/test_rebalance_race.py``, which provokes the race with and without this.
+``tests/integration/test_rebalance_gate.py``, which provokes the race with and without this.
 """
 
 from typing import Any

@@ -1,24 +1,13 @@
 """Deciding again, on both databases: whatever the order and repetition of events."""
 
-import itertools
-from collections.abc import Iterable, Sequence
-from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pytest
-import sqlalchemy
-
-from detector.errors import BadInput
 from streams.contract import topics
-from streams.contract.dead_letters import Message, exact_letter
+from streams.contract.dead_letters import Message
 from streams.contract.records import (
     Cause,
-    Declaration,
     Extent,
-    Record,
-    Tool,
-    TrackClassified,
     TrackDecided,
     parse,
 )
@@ -26,93 +15,11 @@ from streams.contract.records.policy import StatementWritten, TrackReopened
 from streams.contract.records.reviews import AppealOutcome
 from streams.policy.decide import decide
 from streams.policy.evaluate import restricted
-from streams.runtime.settings import Settings
-from streams.services.reexamination import LedgerBehind, Reexamination
 from streams.stages.ledger import project
-from streams.stages.redecide import Redecide
 from streams.store import reopening
-from streams.store.database import Ledger, Row
-from streams.store.policy_releases import Policies
-from streams.store.tables import DECISIONS, SUBJECTS
 from streams.store.track_facts import TrackFacts
-from tests.support.catalogue import CatalogueFixture
 from tests.support.events import DECIDED_AT, agreement, appeal, classified, message, verdict
-
-SONGMAKER = Declaration(contains_ai="All", tools=(Tool(name="Songmaker", agreement_id="AGR-1"),))
-T0 = 1_795_000_000_000
-
-
-class Pipeline:
-    """Ledger, redecide and catalogue, one batch at a time; a clock of the broker's times."""
-
-    def __init__(self, ledger: Ledger, catalogue: CatalogueFixture) -> None:
-        self.ledger, self.catalogue = ledger, catalogue
-        self.policies = Policies(Settings().policy, ledger)
-        self.passed: dict[tuple[str, int], int] = {}  # up to where the ledger has read
-        reexamination = Reexamination(ledger, self.policies, lambda: self.passed)
-        self.redecide = Redecide(ledger, reexamination, 1e6)
-        self.published: list[Message] = []
-        self.offsets = itertools.count()
-
-    def message(self, topic: str, record: Record) -> Message:
-        at = next(self.offsets)
-        return message(topic, record, offset=at, timestamp_ms=T0 + 10 * at)
-
-    def deliver(self, event: TrackClassified) -> TrackDecided:
-        """A track is analysed and decided, as ``decide`` would."""
-        bundle = self.policies.current()
-        self.settle([self.message(topics.CLASSIFIED, event)])
-        facts = TrackFacts(self.ledger).facts(event, event.uploaded_at, bundle.name)
-        records = decide(event, bundle, facts)
-        self.settle([self.message(out.topic, out.record) for out in records.outputs()])
-        return self.latest(event.track_id)
-
-    def settle(self, messages: Sequence[Message]) -> list[Record]:
-        """Let everybody read, and read what follows, until nothing does."""
-        answer: list[Record] = []
-        while messages:
-            self.published += messages
-            project(self.ledger, messages)
-            self.catalogue.apply([one for one in messages if one.topic == topics.DECIDED])
-            own = [one for one in messages if one.topic in SOURCES]
-            outputs = [output for _, output in self.redecide.handle(own).outputs]
-            answer += [output.record for output in outputs]
-            messages = [self.message(output.topic, output.record) for output in outputs]
-            assert len(answer) < 200, "it never settles"
-        return answer
-
-    def read(self, topic: str, record: Record) -> list[TrackDecided]:
-        """Handle one event; return the decisions that follow."""
-        published = self.settle([self.message(topic, record)])
-        return [one for one in published if isinstance(one, TrackDecided)]
-
-    def latest(self, track_id: str = "T-1") -> TrackDecided:
-        return reopening.current_decisions(self.ledger, [track_id])[track_id].decided
-
-    def applied(self, track_id: str = "T-1") -> str:
-        standing: dict[str, str] = dict(self.catalogue.rows("track_id, decision_id"))
-        return standing[track_id]
-
-    def decisions(self) -> int:
-        with self.ledger.reading() as connection:
-            asked = sqlalchemy.select(sqlalchemy.func.count()).select_from(DECISIONS)
-            return connection.scalars(asked).one()
-
-
-SOURCES = (
-    topics.DECIDED,
-    topics.REVIEWS_DECIDED,
-    topics.APPEALS_CHANGED,
-    topics.RIGHTS_CHANGED,
-    topics.REOPENED,
-)
-
-
-@pytest.fixture
-def pipeline(ledger: Ledger, tmp_path: Path) -> Iterable[Pipeline]:
-    catalogue = CatalogueFixture(f"sqlite:///{tmp_path}/catalogue.db")
-    yield Pipeline(ledger, catalogue)
-    catalogue.close()
+from tests.support.redeciding import SONGMAKER, SOURCES, T0, Pipeline
 
 
 def test_what_has_not_changed_is_not_decided_again(pipeline: Pipeline) -> None:
@@ -246,74 +153,6 @@ def test_a_decision_that_missed_a_fact_is_noticed(pipeline: Pipeline) -> None:
     assert pipeline.latest().previous_decision_id == blind.decided.decision_id
 
 
-def test_a_decision_counts_as_seen_once_the_ledger_has_it(pipeline: Pipeline) -> None:
-    event = classified(declared=SONGMAKER)
-    records = decide(event, pipeline.policies.current())
-    delivered = pipeline.message(topics.DECIDED, records.decided)
-    with pytest.raises(LedgerBehind):
-        pipeline.redecide.handle([delivered])
-    project(pipeline.ledger, [delivered])
-    with pytest.raises(LedgerBehind):  # the decision is there, and its analysis is not
-        pipeline.redecide.handle([delivered])
-    project(pipeline.ledger, [pipeline.message(topics.CLASSIFIED, event)])
-    assert list(pipeline.redecide.handle([delivered]).outputs) == []
-
-
-def test_what_the_ledger_has_read_past_and_not_stored_is_a_dead_letter(pipeline: Pipeline) -> None:
-    """A forged decision: its analysis never comes. Honest ones of the batch have their effect."""
-    event = classified(declared=SONGMAKER)
-    project(pipeline.ledger, [pipeline.message(topics.CLASSIFIED, event)])
-    honest = pipeline.message(topics.DECIDED, decide(event, pipeline.policies.current()).decided)
-    analysis = classified(track_id="T-2")
-    forged = pipeline.message(topics.DECIDED, decide(analysis, pipeline.policies.current()).decided)
-    project(pipeline.ledger, [honest, forged])
-    fact = pipeline.message(topics.RIGHTS_CHANGED, agreement())
-    pipeline.passed = {(topics.DECIDED, forged.partition): forged.offset}
-    with pytest.raises(LedgerBehind):  # it has not read past this one yet
-        pipeline.redecide.handle([honest, forged, fact])
-    pipeline.passed = {(topics.DECIDED, forged.partition): forged.offset + 1}
-    handled = pipeline.redecide.handle([honest, forged, fact])
-    assert [(one.message, one.error.reason) for one in handled.refused] == [
-        (forged, "not_in_ledger")
-    ]
-    decided = [output.record for _, output in handled.outputs if output.topic == topics.DECIDED]
-    assert [record.key for record in decided] == [event.track_id]
-
-
-def test_what_comes_while_the_offsets_are_compared_is_no_dead_letter(pipeline: Pipeline) -> None:
-    event = classified(declared=SONGMAKER)
-    delivered = pipeline.message(topics.DECIDED, decide(event, pipeline.policies.current()).decided)
-
-    def passed() -> dict[tuple[str, int], int]:
-        project(pipeline.ledger, [pipeline.message(topics.CLASSIFIED, event), delivered])
-        return {(topics.DECIDED, delivered.partition): delivered.offset + 1}
-
-    reexamination = Reexamination(pipeline.ledger, pipeline.policies, passed)
-    redecide = Redecide(pipeline.ledger, reexamination, 1e6)
-    assert redecide.handle([delivered]).refused == []
-
-
-def test_a_decision_that_the_ledger_refused_is_not_awaited(pipeline: Pipeline) -> None:
-    records = decide(classified(declared=SONGMAKER), pipeline.policies.current())
-    delivered = pipeline.message(topics.DECIDED, records.decided)
-    letter = exact_letter(delivered, "ledger", BadInput("unstorable", "a row too large"))
-    dead = Message(letter.topic, 0, 0, letter.key, letter.value, letter.headers)
-    project(pipeline.ledger, [dead])
-    assert list(pipeline.redecide.handle([delivered]).outputs) == []
-
-
-def test_an_entry_about_very_many_recordings_reopens_each_track_once(pipeline: Pipeline) -> None:
-    """More names than one statement takes, on both databases."""
-    names = [f"QZABC26{number:05}" for number in range(40_000)]
-    rows = [
-        {"upload_id": f"upl_{n}", "track_id": f"T-{n % 3}", "kind": "isrc", "name": names[at]}
-        for n, at in enumerate((0, 9_999, 20_000, 39_999))
-    ]
-    pipeline.ledger.write(Row(SUBJECTS, row) for row in rows)
-    keys = [("isrc", name) for name in names]
-    assert sorted(reopening.tracks_about(pipeline.ledger, keys)) == ["T-0", "T-1", "T-2"]
-
-
 def test_two_decisions_of_one_millisecond_end_as_the_later(pipeline: Pipeline) -> None:
     """The catalogue applies what comes last; the ledger cannot tell. Both end the same."""
     event = classified(declared=SONGMAKER)
@@ -338,16 +177,6 @@ def test_an_older_upload_is_not_decided_again(pipeline: Pipeline) -> None:
     pipeline.deliver(newer)
     published = pipeline.read(topics.RIGHTS_CHANGED, agreement())
     assert published == []  # the newer one names no tool
-
-
-def test_what_ends_by_date_is_called_when_it_is_due(pipeline: Pipeline) -> None:
-    ends = date(2026, 12, 31)
-    pipeline.read(topics.RIGHTS_CHANGED, agreement(valid_until=ends))
-    decided = pipeline.deliver(classified(declared=SONGMAKER))
-    midnight = datetime(2027, 1, 1, tzinfo=UTC)
-    assert decided.reconsider_at == midnight
-    assert reopening.due(pipeline.ledger, midnight - timedelta(seconds=1)) == []
-    assert reopening.due(pipeline.ledger, midnight) == [(decided.decision_id, "T-1")]
 
 
 def test_what_is_due_is_decided_again_once(pipeline: Pipeline) -> None:

@@ -7,14 +7,10 @@ from typing import Any
 import pytest
 from prometheus_client import REGISTRY
 
-from streams.contract.records import Declaration, Extent
+from streams.contract.records import Extent
 from streams.contract.records.rights import RightsChanged
 from streams.ops.checks.ledger import measure_open_work, measure_quality, measure_registry
-from streams.policy.bundle import load
-from streams.policy.decide import decide
-from streams.policy.facts import Facts
 from streams.runtime.settings import Settings
-from streams.services.decision_metrics import count_decision
 from streams.services.reviews import REASONS, Form, give, take
 from streams.services.reviews import Outcome as VerdictOutcome
 from streams.store.account_tables import TASK_STATES
@@ -76,31 +72,6 @@ def test_agreements_are_counted_by_state_and_by_when_they_end(tmp_path: Path) ->
     assert value("earmark_agreements", state="revoked") == 1, "the highest version speaks"
     assert value("earmark_agreements", state="in_force") == 2
     ledger.close()
-
-
-def test_a_decision_that_rests_on_an_agreement_is_counted() -> None:
-    tool = {"name": "songmaker", "agreement_id": "AGR-1"}
-    event = events.classified(
-        declared=Declaration.model_validate({"contains_ai": "All", "tools": [tool]})
-    )
-    records = decide(
-        event, load(Settings().policy), Facts(at=event.uploaded_at, entries=(events.agreement(),))
-    )
-    assert records.decided.rights, "the story is about one that rests on an entry"
-    used = records.decided.rights[0]
-    names = {"purpose": used.purpose, "status": used.status}
-    before = value("earmark_decisions_on_agreements_total", **names)
-    usages = sum(
-        value("earmark_usages_total", basis=item.basis, ended="false")
-        for item in records.usages[:1]
-    )
-    count_decision(records)
-    assert value("earmark_decisions_on_agreements_total", **names) == before + 1
-    for item in records.usages[:1]:
-        assert value("earmark_usages_total", basis=item.basis, ended="false") > usages
-    assert records.usages
-    assert records.credits is not None
-    assert value("earmark_credits_total") >= 1
 
 
 BOUNDS = ("low", "share", "high")

@@ -3,7 +3,7 @@
 Two members of a group work on one partition of ten events, one after the other, as after
 a deploy: the second runs a newer release. Everything is deterministic; Kafka is the few
 lines of ``Partition``. The third protection, the gate, is taken away from a real worker on
-a real broker in ``test_rebalance_race``.
+a real broker in ``test_rebalance_gate``.
 """
 
 import asyncio

@@ -2,7 +2,6 @@
 
 import json
 
-import pytest
 from starlette.testclient import TestClient
 
 from streams.services import timeline
@@ -40,25 +39,6 @@ def test_the_story_of_a_track_is_told_without_what_is_internal(
     (received,) = (row for row in queries.story(console.resources.ledger, "T/1")
                    if row.table == "uploads")  # fmt: skip
     assert received.record["upload"]["uri"] not in answer.text, "it may hold a signature"
-
-
-def test_pages_neither_skip_nor_repeat(console: Console, program: TestClient) -> None:
-    for number in range(7):
-        tell(console.resources.ledger, f"T-{number}", at_ms=1_795_000_000_000 + number // 2 * 1_000)
-    seen, cursor = [], ""
-    while True:
-        page = program.get(f"uploads?limit=2{cursor}").json()
-        seen += [one["upload"]["track_id"] for one in page["items"]]
-        if page["next_cursor"] is None:
-            break
-        cursor = f"&cursor={page['next_cursor']}"
-    assert sorted(seen) == [f"T-{number}" for number in range(7)]
-    assert seen[0] == "T-6"
-
-
-@pytest.mark.parametrize("cursor", ["x", "bm9uZQ", "W10", "WyJhIiwiYiJd", "/etc/passwd", "%00"])
-def test_a_cursor_of_somebody_else_is_a_problem(program: TestClient, cursor: str) -> None:
-    assert program.get(f"uploads?cursor={cursor}").status_code == 400
 
 
 def test_progress_needs_no_row_but_one(console: Console) -> None:

@@ -1,4 +1,4 @@
-"""A request over HTTP begins the trace of what it causes."""
+"""The application as a whole: traces begin here, and every answer has its headers."""
 
 from collections.abc import Iterator
 
@@ -59,3 +59,22 @@ def test_a_stranger_does_not_decide_what_is_traced(console: Console) -> None:
 def test_without_traces_the_outbox_knows_of_none(console: Console) -> None:
     assert console.program("ingest").post("/uploads", json=BODY).is_success
     assert waiting(console) is None
+
+
+def test_every_answer_forbids_what_we_do_not_need(console: Console) -> None:
+    admin = console.browser("admin")
+    for path in (
+        "/check",
+        "/login",
+        "/nowhere",
+        "/static/console.js",
+        "/v1/uploads",
+        "/v1/nowhere",
+    ):
+        headers = admin.get(path).headers
+        policy = headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["x-frame-options"] == "DENY"
+    assert admin.get("/check").headers["cache-control"] == "no-store"
