@@ -1,7 +1,7 @@
 """What is sent: one delivered track with the statements of its deliverer."""
 
 from datetime import UTC, date, datetime, timedelta
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from pydantic import Field, StringConstraints
 
@@ -110,11 +110,14 @@ class Upload(Record):
     voice: VoiceClaim | None = None
     uploader: Uploader | None = None
     ddex: DdexMessage | None = None
+    # "distributor": by a key bound to it, which is believed about itself alone. Null: the platform.
+    stated_by: Literal["distributor"] | None = None
 
     @property
     def upload_id(self) -> str:
         """Deterministic: the same delivery of the same content is the same upload."""
-        facts = self.model_dump_json(exclude_none=True, exclude={"uri"} if self.sha256 else None)
+        exclude = {"stated_by", "uri"} if self.sha256 else {"stated_by"}
+        facts = self.model_dump_json(exclude_none=True, exclude=exclude)
         return stable_id("upl", facts)
 
 

@@ -136,7 +136,8 @@ def take_in(
             detail = "this key uploads files and web addresses: others are read in our name"
             raise ProblemError(403, "not_your_address", detail)
     event = UploadReceived(upload_id=upload.upload_id, upload=upload, uploaded_at=now)
-    digest = hashlib.sha256(upload.to_bytes()).hexdigest()
+    stated = upload.model_dump_json(exclude_none=True, exclude={"stated_by"})
+    digest = hashlib.sha256(stated.encode()).hexdigest()
     with resources.ledger.transaction() as connection:
         audit.lock(connection)  # the same key twice at once: the second must see the first
         if key is not None:
@@ -161,15 +162,25 @@ def take_in(
 
 
 def _of_key(upload: Upload, key: Key) -> Upload:
-    """Return an upload with the distributor of its key; raise ``ProblemError`` for another one."""
-    if not key.distributors or upload.distributor in key.distributors:
+    """Return an upload with the distributor of its key, marked as that one's statement.
+
+    Raises:
+        ProblemError: it names another party as its sender, or states what only the platform knows.
+    """
+    own = key.distributors
+    if not own:
         return upload
-    if upload.distributor is not None:
-        detail = f"this key uploads nothing of distributor {upload.distributor!r}"
-        raise ProblemError(403, "not_your_distributor", detail)
-    if len(key.distributors) > 1:
+    if upload.distributor is None and len(own) > 1:
         raise ProblemError(422, "distributor_missing", "name the distributor: this key has several")
-    return upload.model_copy(update={"distributor": key.distributors[0]})
+    for sender in (upload.distributor, upload.ddex and upload.ddex.sender_dpid):
+        if sender is not None and sender not in own:
+            detail = f"this key uploads nothing of distributor {sender!r}"
+            raise ProblemError(403, "not_your_distributor", detail)
+    if upload.uploader is not None:
+        detail = "uploader is what the platform knows of an account: this key states nothing of it"
+        raise ProblemError(403, "not_your_statement", detail)
+    changes = {"distributor": upload.distributor or own[0], "stated_by": "distributor"}
+    return upload.model_copy(update=changes)
 
 
 def _check_track(connection: Connection, upload: Upload, key: Key, settings: Settings) -> None:

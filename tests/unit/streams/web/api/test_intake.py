@@ -50,6 +50,37 @@ def test_a_bound_key_names_no_file_of_the_platform(console: Console) -> None:
     assert console.program("ingest").post("uploads", json=upload).status_code == 202
 
 
+@pytest.mark.parametrize(
+    ("claim", "refusal"),
+    [
+        ({"ddex": {"message_id": "m", "ern_version": "4.3.2", "sender_dpid": "B"}}, "distributor"),
+        ({"uploader": {"account_id": "of B"}}, "statement"),
+        ({"uploader": {"fraud_score": 0.99, "profile_mismatch": True}}, "statement"),
+    ],
+)
+def test_a_bound_key_states_nothing_in_the_name_of_others(
+    console: Console, claim: dict[str, Any], refusal: str
+) -> None:
+    """An agreement of that sender would count, and a fraud score would be the platform's."""
+    program = console.program("ingest", "A")
+    assert code(program.post("uploads", json=ONE | claim)) == (403, f"not_your_{refusal}")
+    assert console.program("ingest").post("uploads", json=ONE | claim).status_code == 202
+
+
+def test_the_record_states_that_a_distributor_states_it(console: Console) -> None:
+    own = {"ddex": {"message_id": "m", "ern_version": "4.3.2", "sender_dpid": "A"}}
+    program = console.program("ingest", "A")
+    answer = program.post("uploads", json=ONE | own)
+    assert answer.status_code == 202
+    (upload,) = program.get("uploads").json()["items"]
+    assert upload["upload"]["stated_by"] == "distributor"
+    by_platform = ONE | own | {"distributor": "A", "track_id": "T-2"}
+    assert console.program("ingest").post("uploads", json=by_platform).status_code == 202
+    latest = program.get("uploads").json()["items"][0]
+    assert latest["upload"]["track_id"] == "T-2"
+    assert "stated_by" not in latest["upload"]
+
+
 @pytest.mark.parametrize("before", ["A", None])
 def test_the_track_id_of_another_distributor_is_refused(
     console: Console, before: str | None
