@@ -96,39 +96,6 @@ def test_content_is_scored_once_and_the_first_answer_stands(store: ArtefactStore
     assert store.keep_answer(answer.stem, b"{}") == answer.read_bytes() != b"{}"
 
 
-def test_an_answer_with_another_digit_is_made_anew(store: ArtefactStore) -> None:
-    """It would still be a valid record."""
-    reference = put(store, observation(1).to_bytes())
-    (first,) = asyncio.run(classified(store, reference))
-    (answer,) = (Path(store.root) / "answers").rglob("*.json")
-    kept = answer.read_bytes()
-    answer.write_bytes(kept.replace(b'"alpha":0.01', b'"alpha":0.02'))
-    assert answer.read_bytes() != kept
-    (again,) = asyncio.run(classified(store, reference))
-    assert (again.analysis, answer.read_bytes()) == (first.analysis, kept)
-
-
-def test_an_answer_of_an_earlier_release_is_read(store: ArtefactStore) -> None:
-    reference = put(store, observation(1).to_bytes())
-    (first,) = asyncio.run(classified(store, reference))
-    (answer,) = (Path(store.root) / "answers").rglob("*.json")
-    answer.write_bytes(answer.read_bytes().split(b"\n")[1])
-    store.filesystem.rm(reference.uri)
-    assert asyncio.run(classified(store, reference)) == [first]
-
-
-def test_a_damaged_answer_is_made_anew(
-    store: ArtefactStore,
-) -> None:
-    reference = put(store, observation(1).to_bytes())
-    (first,) = asyncio.run(classified(store, reference))
-    (answer,) = (Path(store.root) / "answers").rglob("*.json")
-    answer.write_bytes(b"{")
-    (again,) = asyncio.run(classified(store, reference))
-    assert again == first
-    assert answer.read_bytes() != b"{"
-
-
 def test_what_it_is_known_as_travels_on_and_is_not_reused(store: ArtefactStore) -> None:
     """New facts make a new event out of an old answer."""
     reference = put(store, observation(1).to_bytes())

@@ -1,13 +1,20 @@
 """Tracks that a change affects, on both databases."""
 
 from datetime import UTC, date, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
 
 from streams.contract import topics
+from streams.policy.bundle import load
+from streams.policy.decide import decide
+from streams.runtime.settings import Settings
+from streams.stages.ledger import project
 from streams.store import reopening
-from streams.store.database import Row
+from streams.store.database import Ledger, Row
 from streams.store.tables import SUBJECTS
-from tests.support.events import agreement, classified
-from tests.support.redeciding import SONGMAKER, Pipeline
+from tests.support.events import UPLOADED_AT, agreement, classified, message
+from tests.support.redeciding import SONGMAKER, T0, Pipeline
+from tests.support.stories import tell
 
 
 def test_an_entry_about_very_many_recordings_reopens_each_track_once(pipeline: Pipeline) -> None:
@@ -30,3 +37,44 @@ def test_what_ends_by_date_is_called_when_it_is_due(pipeline: Pipeline) -> None:
     assert decided.reconsider_at == midnight
     assert reopening.due(pipeline.ledger, midnight - timedelta(seconds=1)) == []
     assert reopening.due(pipeline.ledger, midnight) == [(decided.decision_id, "T-1")]
+
+
+def row(decision_id: str, *, day: int = 0, at: datetime | None = None, previous: str = "") -> Any:
+    uploaded_at = UPLOADED_AT + timedelta(days=day)
+    return SimpleNamespace(
+        decision_id=decision_id,
+        uploaded_at=uploaded_at,
+        recorded_at=at,
+        previous_decision_id=previous,
+    )
+
+
+def test_the_decision_that_counts_is_of_the_latest_delivery_and_of_that_the_latest() -> None:
+    early, late = UPLOADED_AT, UPLOADED_AT + timedelta(hours=1)
+    older = row("dec_z", at=late)
+    newer = row("dec_a", day=1, at=early)
+    assert reopening.newest([newer, older]) is newer
+    again = row("dec_b", day=1, at=late)
+    assert reopening.newest([again, newer, older]) is again
+    unsuperseded = row("dec_0", day=1, at=late, previous="dec_b")
+    assert reopening.newest([again, unsuperseded]) is unsuperseded, "of one moment"
+    assert reopening.newest([row("dec_c"), row("dec_d", at=early)]).decision_id == "dec_d"
+
+
+def test_tracks_decided_since_a_moment_come_each_once(ledger: Ledger) -> None:
+    for number, hours in ((2, 0), (1, 2), (0, 4)):
+        tell(ledger, f"T-{number}", at_ms=T0 + hours * 3_600_000)
+    assert list(reopening.tracks_since(ledger, None)) == ["T-0", "T-1", "T-2"]
+    assert list(reopening.tracks_since(ledger, None, 2)) == ["T-0", "T-1"]
+    since = datetime.fromtimestamp(T0 / 1_000, UTC) + timedelta(hours=1)
+    assert list(reopening.tracks_since(ledger, since)) == ["T-0", "T-1"]
+
+
+def test_a_track_without_its_analysis_has_no_current_decision(ledger: Ledger) -> None:
+    decided = decide(classified(), load(Settings().policy)).decided
+    project(ledger, [message(topics.DECIDED, decided)])
+    assert reopening.current_decisions(ledger, ["T-1"]) == {}
+    assert reopening.missing(ledger, [decided]) == {decided.decision_id}
+    project(ledger, [message(topics.CLASSIFIED, classified())])
+    assert reopening.current_decisions(ledger, ["T-1", "T-9"]).keys() == {"T-1"}
+    assert reopening.missing(ledger, [decided]) == set()

@@ -24,3 +24,10 @@ def test_pages_neither_skip_nor_repeat(console: Console, program: TestClient) ->
 @pytest.mark.parametrize("cursor", ["x", "bm9uZQ", "W10", "WyJhIiwiYiJd", "/etc/passwd", "%00"])
 def test_a_cursor_of_somebody_else_is_a_problem(program: TestClient, cursor: str) -> None:
     assert program.get(f"uploads?cursor={cursor}").status_code == 400
+
+
+@pytest.mark.parametrize("limit", [0, 201, -1, "many"])
+def test_a_page_has_one_to_two_hundred_records(program: TestClient, limit: object) -> None:
+    assert program.get(f"uploads?limit={limit}").status_code == 422
+    for edge in (1, 200):
+        assert program.get(f"uploads?limit={edge}").json() == {"items": [], "next_cursor": None}

@@ -1,0 +1,39 @@
+"""Tracks: found by search, shown with their story; what is not there is a plain page."""
+
+import pytest
+
+from tests.support.console import Console
+from tests.support.stories import tell
+
+
+def test_a_track_is_found_by_its_title_and_shown_with_its_story(console: Console) -> None:
+    tell(console.resources.ledger, "T/1 ü", title="A song about rain")
+    tell(console.resources.ledger, "T-2", title="Another")
+    viewer = console.browser("viewer")
+    html = viewer.get("/tracks?search=%20rain%20").text
+    assert 'href="/tracks/T/1%20%C3%BC"' in html
+    assert "T-2" not in html
+    page = viewer.get("/tracks/T/1%20%C3%BC")
+    assert page.status_code == 200
+    assert "A song about rain" in page.text
+
+
+@pytest.mark.parametrize(
+    ("path", "sentence"),
+    [
+        ("/tracks/T-9", "The ledger knows nothing of this track."),
+        ("/evidence/dec_9.png", "There is no such decision."),
+        ("/evidence/dec_9.exe", "There is no such picture."),
+    ],
+)
+def test_what_is_not_there_is_a_page(console: Console, path: str, sentence: str) -> None:
+    answer = console.browser("viewer").get(path)
+    assert answer.status_code == 404
+    assert sentence in answer.text
+
+
+def test_a_picture_that_another_model_would_need_is_refused(console: Console) -> None:
+    decided, _ = tell(console.resources.ledger)
+    answer = console.browser("viewer").get(f"/evidence/{decided.decision_id}.png")
+    assert answer.status_code >= 400
+    assert "another model answered" in answer.text
