@@ -115,7 +115,7 @@ def replay(
     if dry_run:
         refusals = [dead_letters.refusal(letter, most) for letter in letters]
         for letter, refusal in zip(letters, refusals, strict=True):
-            outcome = dead_letters.Outcome(letter, attempt=letter.attempts + 1, refused=refusal)
+            outcome = dead_letters.Replay(letter, attempt=letter.attempts + 1, refused=refusal)
             echo(dead_letter_text.outcome(outcome))
         raise SystemExit(any(refusals))
     actor = dead_letters.Operator(operator(by), why)

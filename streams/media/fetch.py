@@ -37,8 +37,8 @@ log = structlog.get_logger()
 BLOCK: Final = 2**20
 HTTP: Final = frozenset({"http", "https"})
 PREFIX: Final = "earmark-spool-"
-LOCK: Final = "held"
-YOUNG_S: Final = 60.0  # a folder may be between its making and its lock
+LOCK_FILE: Final = "held"
+YOUNG_S: Final = 60.0  # a younger folder may not be locked yet
 
 
 class RefusedUri(BadInput):
@@ -66,8 +66,8 @@ class Fetcher:
     max_bytes: int
     timeout_s: float
     http: Http
-    own: str = ""
-    """Where audio lies that came by HTTP (see ``streams.media.kept_audio``): always allowed."""
+    own_prefix: str = ""
+    """Start of the URIs of audio that Earmark keeps (``streams.media.kept_audio``)."""
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "Fetcher":
@@ -96,7 +96,7 @@ class Fetcher:
         Raises:
             RefusedUri: with its reason.
             SenderAway: the store did not answer in time or failed.
-            OwnSideAway: our own did, or the spool has no room.
+            OwnSideAway: our own store did not, or the spool has no room.
         """
         deadline = time.monotonic() + self.timeout_s
         digest = hashlib.sha256()
@@ -149,7 +149,7 @@ class Fetcher:
         return "" if ours else parts.hostname or parts.scheme
 
     def _is_own(self, uri: str) -> bool:
-        return bool(self.own) and uri.startswith(self.own) and ".." not in uri
+        return bool(self.own_prefix) and uri.startswith(self.own_prefix) and ".." not in uri
 
     def open_seekable(self, uri: str) -> IO[bytes]:
         """Open what lies at ``uri`` so that parts of it can be read; the caller closes it.
@@ -159,7 +159,7 @@ class Fetcher:
             OwnSideAway: the store failed.
         """
         if self._scheme(uri) in HTTP:
-            raise RefusedUri("refused_scheme", "it lies on a web server, which is not asked twice")
+            raise RefusedUri("refused_scheme", "web servers are read once: upload the file again")
         with self._store_errors(uri):
             opened: IO[bytes] = self._open(uri)
         return opened
@@ -240,7 +240,7 @@ def spool() -> Iterator[Path]:
     sweep()
     with tempfile.TemporaryDirectory(prefix=PREFIX) as name:
         folder = Path(name)
-        with (folder / LOCK).open("w") as lock:
+        with (folder / LOCK_FILE).open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             yield folder
 
@@ -251,7 +251,7 @@ def sweep() -> None:
         with suppress(OSError):  # held, another user's, or already removed
             if time.time() - folder.stat().st_mtime < YOUNG_S:
                 continue
-            with (folder / LOCK).open("a") as lock:
+            with (folder / LOCK_FILE).open("a") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 shutil.rmtree(folder, ignore_errors=True)
             log.info("spool_swept", folder=str(folder))

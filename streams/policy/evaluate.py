@@ -58,7 +58,7 @@ class Evaluation:
     shadow_hits: tuple[RuleHit, ...] = ()
     would_be: Actions = field(default_factory=Actions)
     would_review: bool = False
-    closed: tuple[str, ...] = ()  # rules that would hold and are switched off
+    switched_off: tuple[str, ...] = ()  # rules that would hold and are switched off
 
     def behind(self, dimension: Dimension) -> Rule | None:
         """Return the rule of highest priority whose value stands in a dimension."""
@@ -90,9 +90,11 @@ def evaluate(
     the ids of those that apply, sorted; ``off`` the rules that are switched off; ``lapsed`` those
     whose consequences have run out.
     """
-    closed = off | {name for one in bundle.overrides if one.id in overrides for name in one.off}
+    off_or_overridden = off | {
+        name for one in bundle.overrides if one.id in overrides for name in one.off
+    }
     all_held = list(_held(values, bundle, overrides))
-    held = [one for one in all_held if one.rule.id not in closed]
+    held = [one for one in all_held if one.rule.id not in off_or_overridden]
     switched = tuple(one.rule.id for one in all_held if one.rule.id in off)
     acting = [one for one in held if one.rule.acts_on(key)]
     on_trial = [one for one in held if one.holds and not one.rule.acts_on(key)]
@@ -103,7 +105,7 @@ def evaluate(
         shadow_hits=tuple(_hit(one, on_trial=True) for one in on_trial),
         would_be=would.actions,
         would_review=would.review is not None,
-        closed=switched,
+        switched_off=switched,
     )
 
 

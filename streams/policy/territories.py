@@ -224,9 +224,9 @@ def _digest(facts: Facts, groups: Sequence[ScopedEvaluation]) -> str | None:
         [
             list(one.territories),
             [[use.purpose, use.entry_id, use.version, use.status] for use in one.rights.used],
-            [list(one.overrides), sorted(one.lapsed), sorted(one.result.closed)],
+            [list(one.overrides), sorted(one.lapsed), sorted(one.result.switched_off)],
         ]
         for one in sorted(groups, key=lambda one: one.territories)
-        if one.rights.used or one.overrides or one.lapsed or one.result.closed
+        if one.rights.used or one.overrides or one.lapsed or one.result.switched_off
     ]
     return facts.digest(more)

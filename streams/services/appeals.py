@@ -31,7 +31,7 @@ from streams.services.accounts.users import User
 from streams.store import appeals, audit, outbox, queries
 from streams.store.database import Connection, Ledger
 
-WINDOW: Final = timedelta(days=184)  # six months (DSA Art. 20), as Mozilla counts them
+WINDOW: Final = timedelta(days=184)  # the longest six months (DSA Art. 20)
 NEXT: Final[Mapping[str, tuple[AppealState, ...]]] = {
     "received": ("admissible", "rejected_inadmissible", "withdrawn"),
     "admissible": ("in_review", "withdrawn"),
@@ -43,7 +43,10 @@ NEXT: Final[Mapping[str, tuple[AppealState, ...]]] = {
     "upheld": ("external_dispute",),
     "partially_overturned": ("external_dispute",),
 }
-QUICKER: Final = ("changed_meanwhile", "another person has changed this appeal: look again")
+CHANGED_MEANWHILE: Final = (
+    "changed_meanwhile",
+    "another person has changed this appeal: look again",
+)
 GROUNDS: Final[tuple[str, ...]] = get_args(AppealChanged.model_fields["grounds"].annotation)
 APPELLANTS: Final[tuple[str, ...]] = get_args(Appellant.model_fields["type"].annotation)
 
@@ -119,7 +122,7 @@ def receive(
     return appeal
 
 
-def go_on(ledger: Ledger, number: str, sequence: int, step: Step, user: User) -> AppealChanged:
+def advance(ledger: Ledger, number: str, sequence: int, step: Step, user: User) -> AppealChanged:
     """Take an appeal one step further from the sequence that the user saw.
 
     Raises:
@@ -130,7 +133,7 @@ def go_on(ledger: Ledger, number: str, sequence: int, step: Step, user: User) ->
     with ledger.transaction() as connection:
         before = find(connection, number)
         if before.sequence != sequence:
-            raise BadAppeal(*QUICKER)
+            raise BadAppeal(*CHANGED_MEANWHILE)
         same = step.state == before.state and before.state in PENDING_STATES
         if not same and step.state not in NEXT.get(before.state, ()):
             raise BadAppeal("no_such_step", f"from {before.state} there is no way to {step.state}")
@@ -158,7 +161,7 @@ def go_on(ledger: Ledger, number: str, sequence: int, step: Step, user: User) ->
             }
         )
         if not outbox.publish(connection, topics.APPEALS_CHANGED, after):
-            raise BadAppeal(*QUICKER)
+            raise BadAppeal(*CHANGED_MEANWHILE)
         detail = {"state": step.state, "interim_relief": after.interim_relief}
         audit.append(connection, audit.Entry(user.user_id, "appeal_changed", number, detail))
     return after

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from streams.services.dead_letters import Outcome, refusal
+from streams.services.dead_letters import Replay, refusal
 from streams.store.dead_letter_store import Action, DeadLetter, DeadLetterGroup
 
 MAX_SHOWN = 4_000  # characters of a value; ``--raw`` gives all
@@ -61,7 +61,7 @@ def shown(dead_letter: DeadLetter, actions: Sequence[Action]) -> Iterator[str]:
         yield from (f"    {line}" for line in _pretty(dead_letter.value).splitlines())
 
 
-def outcome(result: Outcome) -> str:
+def outcome(result: Replay) -> str:
     """Return a line with the result of one replay."""
     dead_letter = result.letter
     if result.refused is not None:

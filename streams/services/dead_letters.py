@@ -33,7 +33,7 @@ class Operator:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Replay:
     """Result of replaying one dead letter."""
 
     letter: DeadLetter
@@ -67,7 +67,7 @@ def replay(
     letters: Sequence[DeadLetter],
     by: Operator,
     max_attempts: int | None = None,
-) -> Iterator[Outcome]:
+) -> Iterator[Replay]:
     """Replay dead letters in the order given; yield the outcome of each.
 
     Raises:
@@ -86,7 +86,7 @@ def replay(
         producer.close(timeout=timeout_s)
 
 
-def _record_replays(ledger: Ledger, by: Operator, sent: Sequence[Outcome]) -> None:
+def _record_replays(ledger: Ledger, by: Operator, sent: Sequence[Replay]) -> None:
     try:
         with ledger.transaction() as connection:
             _record(connection, "replayed", by, sent)
@@ -110,7 +110,7 @@ def drop(ledger: Ledger, letters: Sequence[DeadLetter], by: Operator) -> list[De
         audit.lock(connection)  # of two people at once, the second finds them dropped
         before = dead_letter_store.dropped(connection, [one.dead_letter_id for one in letters])
         new = [letter for letter in letters if letter.dead_letter_id not in before]
-        _record(connection, "dropped", by, [Outcome(letter, letter.attempts) for letter in new])
+        _record(connection, "dropped", by, [Replay(letter, letter.attempts) for letter in new])
     return new
 
 
@@ -118,7 +118,7 @@ def _record(
     connection: Connection,
     action: Literal["replayed", "dropped"],
     by: Operator,
-    settled: Sequence[Outcome],
+    settled: Sequence[Replay],
 ) -> None:
     if not settled:
         return
@@ -139,9 +139,9 @@ def _record(
 
 def _send(
     producer: KafkaProducer, letter: DeadLetter, max_attempts: int | None
-) -> tuple[Outcome, Any]:
+) -> tuple[Replay, Any]:
     """Start one send; the second value is its future, None where there is none."""
-    outcome = Outcome(letter, attempt=letter.attempts + 1)
+    outcome = Replay(letter, attempt=letter.attempts + 1)
     if (refused := refusal(letter, max_attempts)) is not None:
         return replace(outcome, refused=refused), None
     headers = dead_letters.headers_of_replay(letter.headers, letter.dead_letter_id, outcome.attempt)
@@ -152,7 +152,7 @@ def _send(
     return outcome, sent
 
 
-def _settle(outcome: Outcome, sent: Any, timeout_s: float) -> Outcome:
+def _settle(outcome: Replay, sent: Any, timeout_s: float) -> Replay:
     if sent is None:
         return outcome
     try:

@@ -19,18 +19,18 @@ def find(store: ArtefactStore, name: str) -> StoredAnalysis | None:
 
 
 def keep(store: ArtefactStore, name: str, made: StoredAnalysis) -> StoredAnalysis:
-    """Store an analysis, and return the one that stands: perhaps another worker's, made before."""
+    """Store an analysis; return the stored one, perhaps another worker's that came before."""
     body = made.to_bytes()
-    data = _sum(body) + b"\n" + body
-    stands = _read(store.keep_answer(name, data))
-    if stands is None:  # what was stored is damaged
+    data = _checksum(body) + b"\n" + body
+    stored = _read(store.keep_answer(name, data))
+    if stored is None:  # what was stored is damaged
         store.keep_answer(name, data, replace=True)
-    return stands or made
+    return stored or made
 
 
 def _read(data: bytes | None) -> StoredAnalysis | None:
-    total, _, body = (data or b"").rpartition(b"\n")  # an earlier release stored no sum
-    if total and total != _sum(body):
+    total, _, body = (data or b"").rpartition(b"\n")  # an earlier release stored no checksum
+    if total and total != _checksum(body):
         return None
     try:
         return parse(StoredAnalysis, body)
@@ -38,5 +38,5 @@ def _read(data: bytes | None) -> StoredAnalysis | None:
         return None
 
 
-def _sum(body: bytes) -> bytes:
+def _checksum(body: bytes) -> bytes:
     return hashlib.sha256(body).hexdigest().encode()

@@ -1,7 +1,7 @@
 """Reviewers' verdicts as a manifest for calibration and training (``models.learning.data``).
 
-It lists current verdicts that state an extent and allow it (``training_use_allowed``), but none of
-measuring tasks. It names observations, so the audio need not be available.
+It lists current verdicts that state an extent and allow training (``training_use_allowed``).
+Second reviews and test tasks are left out. The audio need not be available: it names observations.
 """
 
 import csv

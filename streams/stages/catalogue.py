@@ -11,7 +11,7 @@ from typing import Final
 
 from streams.contract import json_schemas, processes
 from streams.runtime.kafka.clients import plain_client_settings
-from streams.runtime.patches import header_keys
+from streams.runtime.patches import group_leave, header_keys
 from streams.runtime.settings import Settings
 
 EXAMPLE: Final = "examples/catalogue_consumer.py"
@@ -21,6 +21,8 @@ PLACES: Final = (Path(__file__).parents[2] / EXAMPLE, Path(__file__).parents[1] 
 def run_catalogue(settings: Settings) -> int:
     """Run the example until a signal; return the exit code."""
     header_keys.install()
+    if not settings.leave_groups:
+        group_leave.install()
     name = processes.CATALOGUE.name
     os.environ |= {
         "CATALOGUE_KAFKA": json.dumps(plain_client_settings(settings, name)),

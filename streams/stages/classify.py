@@ -52,15 +52,15 @@ class Classifying:
 
     async def handle(self, event: TrackFingerprinted) -> Sequence[Output]:
         """Return the classified event."""
-        stands = await self._analysed(event)
-        self._count(stands.analysis)
+        stored = await self._analysed(event)
+        self._count(stored.analysis)
         # What both records have travels on.
-        answered = {"analysis": stands.analysis, "shadow": stands.shadow}
+        answered = {"analysis": stored.analysis, "shadow": stored.shadow}
         classified = TrackClassified.model_validate(dict(event) | answered)
         return [Output(topics.CLASSIFIED, classified)]
 
     async def _analysed(self, event: TrackFingerprinted) -> StoredAnalysis:
-        """Return the analysis that stands for this content, model, shadow and alpha."""
+        """Return the analysis that all uploads of this content share, by model and alpha."""
         observation, alpha, candidate = event.observation, self.batcher.alpha, self.batcher.shadow
         digests = (event.content_sha256, observation.sha256, self.model.digest)
         analysis_id = stable_id("ana", *digests, repr(alpha))

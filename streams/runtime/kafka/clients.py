@@ -16,7 +16,7 @@ from streams.contract.records import Record
 from streams.runtime.kafka.errors import BrokerAway
 from streams.runtime.kafka.handler import message_of
 from streams.runtime.kafka.security import client_security, explained, plain_security
-from streams.runtime.patches import header_keys
+from streams.runtime.patches import group_leave, header_keys
 from streams.runtime.settings import Settings
 
 BOOTSTRAP_MS: Final = 5_000  # for one attempt
@@ -151,13 +151,8 @@ def open_consumer(settings: Settings, group: str, topics: Iterable[str]) -> Kafk
     """
     group_id = f"{settings.group_prefix}.{group}"
     consumer = open_reader(settings, *topics, group_id=group_id, **_membership(settings, group))
-    if not settings.leave_groups:  # see patches.faust_consumer
-        coordinator = consumer._coordinator
-
-        async def stay(*_: Any) -> None:
-            coordinator.reset_generation()
-
-        coordinator.maybe_leave_group_async = stay
+    if not settings.leave_groups:
+        group_leave.stay(consumer)
     return consumer
 
 

@@ -1,8 +1,8 @@
-"""The Faust side of a processor: one topic, raw bytes, events given to the acker.
+"""The Faust side of a processor: one topic, raw bytes, events given to ``acks``.
 
 Faust provides the consumer thread, the group and the rebalances, and nothing else. It has no
 tables, no web server, creates no topics and serialises nothing. At a rebalance it does not wait for
-events: the acker drains, with a limit. Its producer is idle.
+events: the acker drains, with a limit. Its producer is unused: ``publisher`` sends.
 """
 
 import asyncio
@@ -29,8 +29,10 @@ log = structlog.get_logger()
 
 STOP_TIMEOUT_S = 10.0
 COMMIT_INTERVAL_S = 0.5  # a killed worker repeats at most this, and what was in flight
-QUEUE = 64  # events waiting between the consumer and the acker: small, they are redone
-JOIN_TIMEOUTS = 2.5  # of a rebalance; after that it is stuck
+QUEUE = (
+    64  # events waiting between the consumer and the acker: small: a rebalance fetches them again
+)
+JOIN_TIMEOUT_FACTOR = 2.5  # of a rebalance; after that it is stuck
 
 
 class WorkerCrashed(Fatal):
@@ -49,7 +51,7 @@ class FaustAssignment:
         return int(self._app.consumer_generation_id)
 
     def committed(self, partition: Partition) -> int | None:
-        """Return what Faust read when it last seeked."""
+        """Return what Faust read at its last seek."""
         committed: int | None = self._app.consumer._committed_offset.get(partition)
         return committed
 
@@ -124,7 +126,7 @@ class Worker:
         topic = app.topic(self._source, key_type=bytes, value_type=bytes, **raw)
 
         async def agent(stream: Any) -> None:
-            await self._acker.run(self._noted(stream.noack().events()), work)
+            await self._acker.run(self._marking_busy(stream.noack().events()), work)
 
         # One agent: the acker runs events side by side.
         app.agent(topic, name=f"{app.conf.id}.agent", concurrency=1)(agent)
@@ -154,7 +156,7 @@ class Worker:
         self._acker.observe()
         self._wait.update()
         since = self._joining_since
-        limit_s = JOIN_TIMEOUTS * self._app.conf.broker_rebalance_timeout
+        limit_s = JOIN_TIMEOUT_FACTOR * self._app.conf.broker_rebalance_timeout
         if since is not None and time.monotonic() - since > limit_s:
             await self.fail(WorkerCrashed(f"no assignment from the group for {limit_s:.0f} s"))
         # An error of the group (a refused join, say) is kept for the next poll, and Faust
@@ -168,7 +170,7 @@ class Worker:
         """aiokafka's consumer under Faust's; None before there is one."""
         return getattr(getattr(self._app._consumer, "_thread", None), "_consumer", None)
 
-    async def _noted(self, events: AsyncIterator[Any]) -> AsyncIterator[Any]:
+    async def _marking_busy(self, events: AsyncIterator[Any]) -> AsyncIterator[Any]:
         async for event in events:
             self._wait.busy()
             yield event

@@ -14,10 +14,10 @@ from streams.services.accounts.users import AccountError, User
 from streams.store import accounts, audit
 from streams.store.database import Connection, Ledger
 
-LASTS: Final = timedelta(hours=12)
-IDLE: Final = timedelta(hours=2)
-SEEN_EVERY: Final = timedelta(minutes=1)
-LINK_LASTS: Final = timedelta(hours=24)
+SESSION_LIFETIME: Final = timedelta(hours=12)
+IDLE_LIMIT: Final = timedelta(hours=2)
+SEEN_UPDATE_INTERVAL: Final = timedelta(minutes=1)
+LINK_LIFETIME: Final = timedelta(hours=24)
 FIRST_NAME: Final = "admin"
 
 log = structlog.get_logger()
@@ -57,7 +57,7 @@ def _begin(connection: Connection, user: User, *, by_link: bool = False) -> str:
         "csrf": new_token(),
         "created_at": now,
         "seen_at": now,
-        "expires_at": now + LASTS,
+        "expires_at": now + SESSION_LIFETIME,
         "by_link": by_link,
     }
     accounts.add_session(connection, row)
@@ -91,9 +91,9 @@ def find(ledger: Ledger, token: str) -> Session | None:
     now, token_sha256 = datetime.now(UTC), hashed(token)
     with ledger.reading() as connection:
         row = accounts.session(connection, token_sha256)
-    if row is None or not row.active or row.expires_at < now or row.seen_at < now - IDLE:
+    if row is None or not row.active or row.expires_at < now or row.seen_at < now - IDLE_LIMIT:
         return None
-    if row.seen_at < now - SEEN_EVERY:
+    if row.seen_at < now - SEEN_UPDATE_INTERVAL:
         with ledger.transaction() as connection:
             accounts.see_session(connection, token_sha256, now)
     return Session(User(*row[4:]), row.csrf, row.by_link)
@@ -120,7 +120,11 @@ def link(ledger: Ledger, user_id: str, by: str) -> tuple[User, str]:
 
 def _add_link(connection: Connection, user: User, by: str) -> str:
     token, now = new_token(), datetime.now(UTC)
-    row = {"token_sha256": hashed(token), "user_id": user.user_id, "expires_at": now + LINK_LASTS}
+    row = {
+        "token_sha256": hashed(token),
+        "user_id": user.user_id,
+        "expires_at": now + LINK_LIFETIME,
+    }
     accounts.add_link(connection, row)
     audit.append(connection, audit.Entry(by, "link_made", user.user_id))
     return token
@@ -161,7 +165,7 @@ def enter(ledger: Ledger, token: str, address: str) -> str:
     with ledger.transaction() as connection:
         user_id = accounts.use_link(connection, hashed(token), datetime.now(UTC))
         if user_id is None or not (user := users.find(connection, user_id)).active:
-            raise BadLink("bad_link", "this link was used already, is too old, or never was one")
+            raise BadLink("bad_link", "this link was used already, is too old, or does not exist")
         audit.append(connection, audit.Entry(user_id, "login", "", {"by": "link"}))
         log.info("link_used", user_id=user_id, address=address)
         return _begin(connection, user, by_link=True)

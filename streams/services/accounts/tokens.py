@@ -17,5 +17,5 @@ def hashed(token: str) -> str:
 
 
 def new_id(prefix: str) -> str:
-    """Return a random id that looks like all others."""
+    """Return a random id in the form of ``stable_id``."""
     return stable_id(prefix, secrets.token_hex(16))

@@ -100,12 +100,12 @@ def step(appeal_id: Id, visitor: CanDecideAppeals, form: auth.Form) -> Response:
     resources, state = visitor.resources, text(form, "state", 40)
     try:
         change = Step(
-            state=state,  # type: ignore[arg-type] # go_on refuses what is no step
+            state=state,  # type: ignore[arg-type] # advance refuses what is no step
             outcome=_outcome(form) if state in DECIDED_STATES else None,
             interim_relief={"on": True, "off": False}.get(text(form, "relief", 4)),
         )
         sequence = number_in(form, "sequence", 6, missing=-1)
-        changed = appeals.go_on(resources.ledger, appeal_id, sequence, change, visitor.user)
+        changed = appeals.advance(resources.ledger, appeal_id, sequence, change, visitor.user)
     except ValidationError:
         fault = "Say how much of it is AI, and give reasons that the appellant can follow."
         return _appeal(appeal_id, visitor, fault)

@@ -190,6 +190,6 @@ def _throttle(request: Request) -> str:
 def _entered(request: Request, token: str, target: str) -> Response:
     """Give the browser its session, and lead on."""
     answer = RedirectResponse(target, 303)
-    lasts = int(sessions.LASTS.total_seconds())
+    lasts = int(sessions.SESSION_LIFETIME.total_seconds())
     set_cookie(request, answer, COOKIE, token, max_age=lasts, samesite="lax")
     return answer

@@ -193,7 +193,7 @@ def test_an_override_changes_a_threshold_or_closes_a_rule() -> None:
 def test_a_rule_that_is_switched_off_does_nothing_and_is_named() -> None:
     policy = bundle(rule(actions={"display": "ai_badge"}))
     evaluation = evaluate(features(), policy, off=frozenset({"one", "unheard-of"}))
-    assert (evaluation.actions, evaluation.hits, evaluation.closed) == (ALLOW, (), ("one",))
+    assert (evaluation.actions, evaluation.hits, evaluation.switched_off) == (ALLOW, (), ("one",))
 
 
 def test_what_has_run_out_no_longer_follows() -> None:

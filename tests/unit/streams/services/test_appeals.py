@@ -29,9 +29,9 @@ def test_an_appeal_goes_its_way_and_never_past_the_first_reviewer(
     appeal = appealed(ledger, decided.decision_id)
     assert appeal.window_ends_at - appeal.received_at < timedelta(days=184)
     with pytest.raises(BadAppeal, match="another person must decide"):
-        appeals.go_on(ledger, appeal.appeal_id, 0, Step("admissible"), first)
+        appeals.advance(ledger, appeal.appeal_id, 0, Step("admissible"), first)
     with pytest.raises(BadAppeal, match="no way"):
-        appeals.go_on(
+        appeals.advance(
             ledger, appeal.appeal_id, 0, Step("overturned", AppealOutcome(reasons="x")), lead
         )
     for sequence, step in enumerate(
@@ -40,12 +40,12 @@ def test_an_appeal_goes_its_way_and_never_past_the_first_reviewer(
             Step("overturned", AppealOutcome(extent=Extent.NONE, reasons="The stems show it.")),
         )
     ):
-        appeal = appeals.go_on(ledger, appeal.appeal_id, sequence, step, lead)
+        appeal = appeals.advance(ledger, appeal.appeal_id, sequence, step, lead)
     assert (appeal.state, appeal.assigned_to, appeal.interim_relief) == (
         *("overturned", lead.user_id, False),
     )
     with pytest.raises(BadAppeal, match="another person has changed"):
-        appeals.go_on(ledger, appeal.appeal_id, 2, Step("withdrawn"), lead)
+        appeals.advance(ledger, appeal.appeal_id, 2, Step("withdrawn"), lead)
     events = outbox(ledger, topics.APPEALS_CHANGED)
     assert [AppealChanged.model_validate_json(one).sequence for one in events] == [0, 1, 2, 3, 4]
     with ledger.reading() as connection:
@@ -69,9 +69,9 @@ def test_a_first_reviewer_decides_no_appeal_about_the_same_content_delivered_aga
     appeal = appealed(ledger, again.decision_id)
     assert appeal.upload_id != requested.upload_id
     with pytest.raises(BadAppeal, match="another person must decide"):
-        appeals.go_on(ledger, appeal.appeal_id, 0, Step("admissible"), first)
+        appeals.advance(ledger, appeal.appeal_id, 0, Step("admissible"), first)
     other = person("lea", "lead")
-    assert appeals.go_on(ledger, appeal.appeal_id, 0, Step("admissible"), other).sequence == 1
+    assert appeals.advance(ledger, appeal.appeal_id, 0, Step("admissible"), other).sequence == 1
 
 
 def test_after_six_months_no_appeal_is_taken(ledger: Ledger) -> None:
@@ -88,7 +88,7 @@ def test_of_two_steps_at_once_one_counts(ledger: Ledger, person: Callable[..., U
 
     def go(lead: User) -> bool:
         try:
-            appeals.go_on(ledger, appeal.appeal_id, 0, Step("admissible"), lead)
+            appeals.advance(ledger, appeal.appeal_id, 0, Step("admissible"), lead)
         except BadAppeal as error:
             errors.append(error.reason)
             return False

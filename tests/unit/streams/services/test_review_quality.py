@@ -99,7 +99,7 @@ def test_appeals_are_counted_per_rule_model_and_deliverer(
         outcome = AppealOutcome(extent=Extent.NONE if not number else None, reasons="So it is.")
         steps = (Step("admissible"), Step("in_review"), Step(state_, outcome))  # type: ignore[arg-type] # a state
         for step in steps:
-            appeal = appeals.go_on(ledger, appeal.appeal_id, appeal.sequence, step, lead)
+            appeal = appeals.advance(ledger, appeal.appeal_id, appeal.sequence, step, lead)
     waiting, _ = tell(ledger, "T-9", distributor="Label 1")
     appealed(ledger, waiting.decision_id)
     result = review_quality.figures(ledger)

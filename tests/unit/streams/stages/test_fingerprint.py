@@ -74,7 +74,7 @@ async def run(events: Sequence[UploadReceived], folder: Path) -> Broker:
         facts = SimpleNamespace(
             audio=done.audio, fingerprint=done.fingerprint, observation=done.observation
         )
-        return SimpleNamespace(facts=facts, acoustics=None, provenance=None)
+        return SimpleNamespace(facts=vars(facts), acoustics=None, provenance=None)
 
     fetcher = Fetcher(
         *(frozenset({"http"}), (), 10_000, 2.0),

@@ -29,7 +29,7 @@ def waiting_for(factor: float) -> Callable[[Worker], None]:
     """Let the worker have waited for partitions, in multiples of its limit."""
 
     def change(worker: Worker) -> None:
-        patience = worker_module.JOIN_TIMEOUTS * worker._app.conf.broker_rebalance_timeout
+        patience = worker_module.JOIN_TIMEOUT_FACTOR * worker._app.conf.broker_rebalance_timeout
         worker._joining_since = time.monotonic() - factor * patience
 
     return change

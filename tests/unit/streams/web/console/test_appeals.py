@@ -62,7 +62,7 @@ def test_an_outside_body_takes_back_nothing_that_was_won(console: Console) -> No
         Step("partially_overturned", AppealOutcome(extent=Extent.PARTLY, reasons=reasons)),
         Step("external_dispute"),
     ):
-        appeal = appeals.go_on(ledger, appeal.appeal_id, appeal.sequence, step, lead)
+        appeal = appeals.advance(ledger, appeal.appeal_id, appeal.sequence, step, lead)
     counted = review_quality.figures(ledger).appeals
     assert (counted.good, counted.count) == (1, 1)
     shown = console.browser("viewer").get(f"/appeals/{appeal.appeal_id}").text
