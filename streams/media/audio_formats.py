@@ -18,7 +18,7 @@ class Container(NamedTuple):
 
 
 CONTAINERS: Final = {  # the first that matches counts: an ADTS header also looks like one of MP3
-    "wav": Container("audio/wav", (".wav", ".wave"), rb"(RIFF|RF64)....WAVE", c2pa=True),
+    "wav": Container("audio/wav", (".wav", ".wave"), rb"(RIFF|RF64|BW64)....WAVE", c2pa=True),
     "w64": Container("audio/x-w64", (".w64",), rb"riff"),
     "aac": Container("audio/aac", (".aac",), rb"\xff[\xf0\xf1\xf8\xf9]"),
     "mp3": Container("audio/mpeg", (".mp3", ".mp2"), rb"ID3|\xff[\xe0-\xff]", c2pa=True),

@@ -1,32 +1,34 @@
-"""The provenance in a file: C2PA manifests, the AIGC tag, reservations of rights.
+"""The provenance in a file: C2PA manifests, the AIGC tag, marks of generators, reservations.
 
 Runs in the decode child, which can open no other file and no socket: the native library that reads
 manifests gets hostile bytes. It fetches no remote manifests, revocation lists or time stamps.
 
 Only a valid manifest whose signer chains to a trust anchor of the operator
-(``EARMARK_TRUST_ANCHORS``) confirms anything. Another valid manifest is a statement. A manifest
-that does not fit the bytes is recorded as invalid, and its statements do not count.
+(``EARMARK_TRUST_ANCHORS``) confirms anything. Another valid manifest is a statement. So is one
+that does not fit the bytes, as of a file that was tagged anew: it is recorded as invalid, and
+what it asserts of AI stays declared.
 """
 
 import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import IO, Any, Final
 
-import orjson
-
 from detector.types import Heard
-from streams.contract.records import Aigc, Provenance
+from streams.contract.records import Provenance
+from streams.media import marks
 from streams.media.audio_formats import container_of
+from streams.media.tags import Tags, chunk, tags_of
 from streams.policy.mappings import extent_of_source_types
 
 MAX_MANIFEST_BYTES: Final = 300_000_000  # of the file: c2pa hashes parts of up to 256 MiB
 BLOCK: Final = 2**20
 MAX_ITEMS: Final = 50
-AIGC: Final = "aigc"
+OBJECTS: Final = ("application/jumbf", "application/c2pa", "application/x-c2pa-manifest-store")
+UNLOCATED: Final = "earmark.unlocated"
+"""The SDK passes over the place of this manifest, so it cannot tell whether it fits the file."""
 TRAINING: Final = ("cawg.training-mining", "c2pa.training-mining")
 
 
@@ -46,24 +48,28 @@ class ProvenanceDecoder:
 
     @property
     def trust(self) -> str:
-        """Names the anchors: provenance that was read under other anchors is read again."""
-        return hashlib.sha256(self.anchors.encode()).hexdigest()[:12]
+        """Names anchors and table of marks: what was read under others is read again."""
+        return hashlib.sha256(f"{marks.VERSION}\n{self.anchors}".encode()).hexdigest()[:12]
 
 
 def read(descriptor: int, anchors: str = "") -> Provenance | None:
     """Return the provenance in an open file; None where it has none."""
     manifest: Provenance | None = None
     with os.fdopen(os.dup(descriptor), "rb") as file:
-        tag = _aigc(file)
+        tags = tags_of(file)
         container = container_of(file)
         if container and container.c2pa and os.fstat(descriptor).st_size <= MAX_MANIFEST_BYTES:
-            manifest = _manifest(file, container.media_type, anchors)
-    if manifest is None and tag is None:
+            manifest = _manifest(file, container.media_type, anchors, tags)
+    aigc = marks.aigc_of(tags.texts)
+    left = marks.marks_of(tags.texts), marks.marks_of_aigc(aigc)
+    if manifest is None and aigc is None and not any(left):
         return None
-    return (manifest or Provenance()).model_copy(update={"aigc": tag})
+    manifest = manifest or Provenance()
+    found = marks.merged((*manifest.marks, *left[1], *left[0]))
+    return manifest.model_copy(update={"aigc": aigc, "marks": found})
 
 
-def _manifest(file: IO[bytes], kind: str, anchors: str) -> Provenance | None:
+def _manifest(file: IO[bytes], kind: str, anchors: str, tags: Tags) -> Provenance | None:
     """Read and validate the manifest of a file; None where it has none."""
     if not mentions(file, b"c2pa"):
         return None
@@ -79,18 +85,31 @@ def _manifest(file: IO[bytes], kind: str, anchors: str) -> Provenance | None:
     }
     if anchors:
         settings["trust"] = {"trust_anchors": anchors}
-    try:
-        context = c2pa.Context(c2pa.Settings.from_dict(settings))
-        reader = c2pa.Reader.try_create(kind, file, None, context)
-        if reader is None:
-            return None
-        with reader:
-            return _provenance(
-                json.loads(reader.json()), str(reader.get_validation_state()), bool(anchors)
-            )
-    except Exception as error:  # noqa: BLE001 - a broken manifest is a finding, no failure
-        code = type(error).__name__
-        return None if "NotFound" in code else Provenance(state="invalid", codes=(code[:100],))
+    broken: Provenance | None = None
+    for data in _stores(file, tags):
+        try:
+            context = c2pa.Context(c2pa.Settings.from_dict(settings))
+            reader = c2pa.Reader.try_create(kind, file, data, context)
+            if reader is None:
+                continue
+            with reader:
+                state = str(reader.get_validation_state())
+                read = _provenance(json.loads(reader.json()), state, bool(anchors))
+            more = () if data is None or read.state != "invalid" else (UNLOCATED,)
+            return read.model_copy(update={"codes": (*read.codes, *more)})
+        except Exception as error:  # noqa: BLE001 - a broken manifest is a finding, no failure
+            code = type(error).__name__
+            if "NotFound" not in code:
+                broken = broken or Provenance(state="invalid", codes=(code[:100],))
+    return broken
+
+
+def _stores(file: IO[bytes], tags: Tags) -> Iterator[bytes | None]:
+    """Return where a manifest may be: None where the SDK looks, then what it passes over."""
+    yield None
+    yield from (data for media_type, data in tags.objects if media_type in OBJECTS)
+    if b"jumb" in (data := chunk(file, b"C2PA") or b"")[:32]:
+        yield data
 
 
 def mentions(file: IO[bytes], word: bytes) -> bool:
@@ -119,7 +138,7 @@ def _provenance(store: Mapping[str, Any], state: str, anchored: bool) -> Provena
     trust = states.get(state, "invalid")
     signature = active.get("signature_info", {})
     failures = store.get("validation_results", {}).get("activeManifest", {}).get("failure", ())
-    provenance = Provenance.model_validate(
+    return Provenance.model_validate(
         {
             "state": trust,
             "codes": _words(entry.get("code") for entry in failures),
@@ -135,10 +154,12 @@ def _provenance(store: Mapping[str, Any], state: str, anchored: bool) -> Provena
                 for entry in _assertions(active, "c2pa.soft-binding")
             ),
             "training_mining": _training(active),
+            "extent": extent_of_source_types(types, tuple(inside)),
+            "marks": marks.marks_of_manifest(
+                active, _texts(active, actions), intact=trust != "invalid"
+            ),
         }
     )
-    extent = extent_of_source_types(types, tuple(inside))
-    return provenance if trust == "invalid" else provenance.model_copy(update={"extent": extent})
 
 
 def _assertions(manifest: Mapping[str, Any], *labels: str) -> Iterator[Mapping[str, Any]]:
@@ -152,6 +173,22 @@ def _actions(manifest: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         yield from entry.get("data", {}).get("actions", ())[:MAX_ITEMS]
 
 
+def _texts(
+    manifest: Mapping[str, Any], actions: Iterable[Mapping[str, Any]]
+) -> Iterator[tuple[str, str]]:
+    """Return what may name a generator, by the keys of the table of marks."""
+    for entry in (manifest.get("claim_generator_info") or ())[:MAX_ITEMS]:
+        yield "c2pa.generator", _named(entry)
+    for action in actions:
+        agent = action.get("softwareAgent")
+        yield "c2pa.agent", _named(agent) if isinstance(agent, Mapping) else str(agent or "")
+        yield "c2pa.description", str(action.get("description") or "")
+
+
+def _named(entry: Mapping[str, Any]) -> str:
+    return f"{entry.get('name', '')} {entry.get('version', '')}".strip()[:200]
+
+
 def _agent(action: Mapping[str, Any]) -> str | None:
     agent = action.get("softwareAgent")
     return agent.get("name") if isinstance(agent, Mapping) else agent
@@ -159,7 +196,7 @@ def _agent(action: Mapping[str, Any]) -> str | None:
 
 def _generator(manifest: Mapping[str, Any]) -> str | None:
     for entry in manifest.get("claim_generator_info") or ():
-        return f"{entry.get('name', '')} {entry.get('version', '')}".strip()[:200] or None
+        return _named(entry) or None
     generator = manifest.get("claim_generator")
     return str(generator)[:200] if generator else None
 
@@ -177,32 +214,3 @@ def _training(manifest: Mapping[str, Any]) -> dict[str, str]:
 def _words(values: Iterable[object]) -> tuple[str, ...]:
     texts = [str(entry)[:200] for entry in values if isinstance(entry, str) and entry]
     return tuple(dict.fromkeys(texts))[:MAX_ITEMS]
-
-
-def _aigc(file: IO[bytes]) -> Aigc | None:
-    """Return the AIGC tag of the metadata: ID3, Vorbis comments, MP4, RIFF."""
-    import av
-
-    text: str | None = None
-    with suppress(Exception):
-        file.seek(0)
-        with av.open(file, mode="r") as container:
-            tags = {**container.metadata}
-            for stream in container.streams.audio:
-                tags |= stream.metadata
-            text = next((value for key, value in tags.items() if key.casefold() == AIGC), None)
-    if text is None:
-        return None
-    try:
-        tag = orjson.loads(text)
-        return Aigc.model_validate(
-            {
-                "label": str(tag["Label"]),
-                "producer": tag.get("ContentProducer") or None,
-                "produce_id": tag.get("ProduceID") or None,
-                "propagator": tag.get("ContentPropagator") or None,
-                "propagate_id": tag.get("PropagateID") or None,
-            }
-        )
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return None

@@ -78,14 +78,14 @@ class Signatory:
         action: dict[str, Any] = {
             "action": "c2pa.created",
             "digitalSourceType": f"{IPTC}{source_type}",
-            "softwareAgent": {"name": "Songmaker"},
+            **more.get("action", {"softwareAgent": {"name": "Songmaker"}}),
         }
         assertions = [
             {"label": "c2pa.actions.v2", "data": {"actions": [action]}},
             *more.get("assertions", ()),
         ]
         manifest = {
-            "claim_generator_info": [{"name": "test", "version": "1.0"}],
+            "claim_generator_info": [more.get("generator", {"name": "test", "version": "1.0"})],
             "title": "one",
             "assertions": assertions,
         }

@@ -50,12 +50,33 @@ class Aigc(Record):
     propagate_id: Text | None = None
 
 
+MarkKind = Literal["tag", "graph", "aigc", "c2pa"]
+MarkStrength = Literal["strong", "weak"]
+
+
+class Mark(Record):
+    """What a generator leaves in its files: it names the generator, and may name the song.
+
+    ``place`` is where it stands. A ``weak`` mark is a name alone. ``intact`` is false where the
+    manifest that carries it no longer fits the file. Anyone can write a mark: it confirms nothing.
+    """
+
+    generator: Text
+    kind: MarkKind
+    strength: MarkStrength
+    place: Text
+    version: Text | None = None
+    song_id: Text | None = None
+    intact: bool = True
+
+
 class Provenance(Record):
     """What a file says of its own making: C2PA manifest, AIGC tag, reservations.
 
     ``state``: ``trusted`` (valid, and signed by somebody whom the operator trusts),
     ``untrusted`` (valid, signed by anybody), ``invalid`` (changed since, or broken). Only a
-    trusted one confirms anything; an untrusted one is a statement like a declaration.
+    trusted one confirms anything; an untrusted one is a statement like a declaration, and so is
+    what an invalid one asserted.
     """  # prose: published
 
     state: Literal["absent", "invalid", "untrusted", "trusted"] = "absent"
@@ -73,6 +94,7 @@ class Provenance(Record):
         default_factory=dict
     )
     aigc: Aigc | None = None
+    marks: tuple[Mark, ...] = ()
 
 
 class Match(Record):
