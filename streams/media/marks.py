@@ -80,8 +80,9 @@ def marks_of(texts: Iterable[tuple[str, str]]) -> tuple[Mark, ...]:
     """Return the marks in the tags of a file, those of a graph among them."""
     marks: list[Mark] = []
     for key, text in texts:
-        found = (_matches("node", name, key) for name in _nodes(text)) if key in GRAPHS else ()
-        marks += [*_matches(key, text), *(mark for some in found for mark in some)]
+        marks += _matches(key, text)
+        for node in _nodes(text) if key in GRAPHS else ():
+            marks += _matches("node", node, key)
     return merged(marks)
 
 

@@ -65,8 +65,8 @@ def read(descriptor: int, anchors: str = "") -> Provenance | None:
     if manifest is None and aigc is None and not any(left):
         return None
     manifest = manifest or Provenance()
-    found = marks.merged((*manifest.marks, *left[1], *left[0]))
-    return manifest.model_copy(update={"aigc": aigc, "marks": found})
+    together = marks.merged((*manifest.marks, *left[1], *left[0]))
+    return manifest.model_copy(update={"aigc": aigc, "marks": together})
 
 
 def _manifest(file: IO[bytes], kind: str, anchors: str, tags: Tags) -> Provenance | None:

@@ -26,14 +26,14 @@ NAMES: Final = {"tpe1": "artist", "comm": "comment"}
 
 @dataclass(frozen=True)
 class Tags:
-    """Keys in lower case with their texts, in the order found; objects with their media types."""
+    """Keys in lower case with their texts, in the order of the file; objects with their media types."""
 
     texts: tuple[tuple[str, str], ...] = ()
     objects: tuple[tuple[str, bytes], ...] = ()
 
 
 @dataclass
-class _Found:
+class _Gathered:
     texts: dict[tuple[str, str], None] = field(default_factory=dict)
     objects: list[tuple[str, bytes]] = field(default_factory=list)
 
@@ -45,11 +45,11 @@ class _Found:
 
 def tags_of(file: IO[bytes]) -> Tags:
     """Return the tags of an open file. A broken tag ends only itself."""
-    found = _Found()
+    tags = _Gathered()
     for read in (_ffmpeg, _id3v2, _ape, _id3v1):
         with suppress(Exception):
-            read(file, found)
-    return Tags(tuple(found.texts), tuple(found.objects))
+            read(file, tags)
+    return Tags(tuple(tags.texts), tuple(tags.objects))
 
 
 def chunks(file: IO[bytes]) -> Iterator[tuple[bytes, int, int]]:
@@ -76,24 +76,24 @@ def chunks(file: IO[bytes]) -> Iterator[tuple[bytes, int, int]]:
 
 def chunk(file: IO[bytes], name: bytes) -> bytes | None:
     """Return the content of the first chunk of that name, in any case."""
-    for found, start, size in chunks(file):
-        if found.upper() == name:
+    for label, start, size in chunks(file):
+        if label.upper() == name:
             file.seek(start)
             return file.read(min(size, MAX_TAG_BYTES))
     return None
 
 
-def _ffmpeg(file: IO[bytes], found: _Found) -> None:
+def _ffmpeg(file: IO[bytes], tags: _Gathered) -> None:
     import av
 
     file.seek(0)
     with av.open(file, mode="r", metadata_errors="replace") as container:
         sources = [container.metadata, *(one.metadata for one in list(container.streams)[:20])]
         for key, text in itertools.chain.from_iterable(one.items() for one in sources):
-            found.add(key, text)
+            tags.add(key, text)
 
 
-def _id3v2(file: IO[bytes], found: _Found) -> None:
+def _id3v2(file: IO[bytes], tags: _Gathered) -> None:
     file.seek(0)
     if file.read(3) == b"ID3":
         file.seek(0)
@@ -102,7 +102,7 @@ def _id3v2(file: IO[bytes], found: _Found) -> None:
         tag = chunk(file, b"ID3 ") or b""
     for name, content in itertools.islice(_frames(tag), MAX_TAGS):
         with suppress(IndexError, ValueError):
-            _frame(name, content, found)
+            _frame(name, content, tags)
 
 
 def _frames(tag: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -133,26 +133,26 @@ def _frames(tag: bytes) -> Iterator[tuple[bytes, bytes]]:
             yield SHORT.get(name, name), content
 
 
-def _frame(name: bytes, content: bytes, found: _Found) -> None:
+def _frame(name: bytes, content: bytes, tags: _Gathered) -> None:
     key = name.decode("ascii").lower()
     if name[:1] == b"W" and name != b"WXXX":
-        found.add(key, content.decode("latin-1"))
+        tags.add(key, content.decode("latin-1"))
         return
     encoding, content = content[0], content[1:]
     match name:
         case b"TXXX" | b"WXXX":
             key, content = _split(content, encoding)
             text = _text(content, encoding) if name == b"TXXX" else content.decode("latin-1")
-            found.add(key or "wxxx", text)
+            tags.add(key or "wxxx", text)
         case b"COMM":
-            found.add(NAMES[key], _text(_split(content[3:], encoding)[1], encoding))
+            tags.add(NAMES[key], _text(_split(content[3:], encoding)[1], encoding))
         case b"GEOB":
             media_type, content = _split(content, 0)
             content = _split(_split(content, encoding)[1], encoding)[1]
-            found.objects.append((media_type.lower(), content))
+            tags.objects.append((media_type.lower(), content))
         case _ if name[:1] == b"T":
             for text in _text(content, encoding).split("\0"):
-                found.add(NAMES.get(key, key), text)
+                tags.add(NAMES.get(key, key), text)
 
 
 def _split(content: bytes, encoding: int) -> tuple[str, bytes]:
@@ -176,7 +176,7 @@ def _syncsafe(sizes: bytes) -> int:
     return size
 
 
-def _ape(file: IO[bytes], found: _Found) -> None:
+def _ape(file: IO[bytes], tags: _Gathered) -> None:
     """APEv2 at the end of a file, or in front of ID3v1."""
     end = file.seek(0, 2)
     for before in (0, 128):
@@ -186,23 +186,23 @@ def _ape(file: IO[bytes], found: _Found) -> None:
             size, count = struct.unpack("<II", footer[12:20])
             if 32 <= size <= min(MAX_TAG_BYTES, end):
                 file.seek(max(0, end - before - size))
-                _ape_items(file.read(size - 32), count, found)
+                _ape_items(file.read(size - 32), count, tags)
 
 
-def _ape_items(items: bytes, count: int, found: _Found) -> None:
+def _ape_items(items: bytes, count: int, tags: _Gathered) -> None:
     for _ in range(min(count, MAX_TAGS)):
         size, flags = struct.unpack("<II", items[:8])
         key, _, rest = items[8:].partition(b"\0")
         content, items = rest[:size], rest[size:]
         if not flags & 0x06:  # text in UTF-8
             for text in content.split(b"\0"):
-                found.add(key.decode("latin-1"), text.decode("utf-8", "replace"))
+                tags.add(key.decode("latin-1"), text.decode("utf-8", "replace"))
 
 
-def _id3v1(file: IO[bytes], found: _Found) -> None:
+def _id3v1(file: IO[bytes], tags: _Gathered) -> None:
     end = file.seek(0, 2)
     file.seek(max(0, end - 128))
     tag = file.read(128)
     if len(tag) == 128 and tag[:3] == b"TAG":
         for key, start in (("artist", 33), ("comment", 97)):
-            found.add(key, tag[start : start + 30].partition(b"\0")[0].decode("latin-1"))
+            tags.add(key, tag[start : start + 30].partition(b"\0")[0].decode("latin-1"))
