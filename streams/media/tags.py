@@ -26,7 +26,7 @@ NAMES: Final = {"tpe1": "artist", "comm": "comment"}
 
 @dataclass(frozen=True)
 class Tags:
-    """Keys in lower case with their texts, in the order of the file; objects with their media types."""
+    """Keys in lower case with their texts, in order; objects with their media types."""
 
     texts: tuple[tuple[str, str], ...] = ()
     objects: tuple[tuple[str, bytes], ...] = ()
