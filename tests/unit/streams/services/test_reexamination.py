@@ -5,11 +5,14 @@ import pytest
 from detector.errors import BadInput
 from streams.contract import topics
 from streams.contract.dead_letters import Message, exact_letter
+from streams.contract.records import Cause, Record
+from streams.policy.bundle import load
 from streams.policy.decide import decide
-from streams.services.reexamination import LedgerBehind, Reexamination
+from streams.runtime.settings import Settings
+from streams.services.reexamination import LedgerBehind, Reexamination, Request, request_of
 from streams.stages.ledger import project
 from streams.stages.redecide import Redecide
-from tests.support.events import agreement, classified
+from tests.support.events import agreement, appeal, classified, message, reopened, verdict
 from tests.support.redeciding import SONGMAKER, Pipeline
 
 
@@ -67,3 +70,32 @@ def test_a_decision_that_the_ledger_refused_is_not_awaited(pipeline: Pipeline) -
     dead = Message(letter.topic, 0, 0, letter.key, letter.value, letter.headers)
     project(pipeline.ledger, [dead])
     assert list(pipeline.redecide.handle([delivered]).outputs) == []
+
+
+def test_each_kind_of_event_names_its_track_and_its_cause() -> None:
+    def cause(topic: str, record: Record) -> Cause | None:
+        request = request_of(message(topic, record), record)
+        assert request is not None
+        assert request.track_id == "T-1"
+        return request.cause
+
+    decided = decide(classified(), load(Settings().policy)).decided
+    ruling, change = verdict(), appeal(sequence=2)
+    assert cause(topics.DECIDED, decided) is None
+    assert cause(topics.REVIEWS_DECIDED, ruling) == Cause(kind="verdict", id=ruling.verdict_id)
+    assert cause(topics.APPEALS_CHANGED, change) == Cause(
+        kind="appeal", id=change.appeal_id, version=2
+    )
+    assert cause(topics.REOPENED, reopened()) == reopened().cause
+    entry = agreement()
+    assert request_of(message(topics.RIGHTS_CHANGED, entry), entry) is None
+
+
+def test_of_two_requests_one_cause_is_enough_and_the_last_decision_counts() -> None:
+    first, second = (message(topics.DECIDED, verdict(), offset) for offset in range(2))
+    asked = Request("T-1", first, reopened().cause, force=True)
+    decided = Request("T-1", second, decided=second)
+    for joined in (decided.after(asked), asked.after(decided)):
+        assert joined == Request("T-1", first, reopened().cause, force=True, decided=second)
+    newer = Request("T-1", first, decided=first)
+    assert newer.after(decided).decided is first

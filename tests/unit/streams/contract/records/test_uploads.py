@@ -1,10 +1,16 @@
 """Uploads: a wrong field is named, and one delivery is one upload."""
 
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
 from streams.contract.records import (
+    InvalidRecord,
     Upload,
     UploadReceived,
     parse,
 )
+from streams.contract.records.uploads import AHEAD, check_delivered
 from tests.support.events import (
     UPLOADED_AT,
 )
@@ -26,3 +32,11 @@ def test_the_same_delivery_is_the_same_upload() -> None:
     unhashed = delivery.model_copy(update={"sha256": None})
     assert unhashed.upload_id != unhashed.model_copy(update={"uri": "file:///b.wav"}).upload_id
     assert delivery.upload_id != delivery.model_copy(update={"title": "Other"}).upload_id
+
+
+def test_a_delivery_may_be_ahead_of_our_clock_by_a_little() -> None:
+    now = datetime.now(UTC)
+    for ahead in (-AHEAD, timedelta(0), AHEAD - timedelta(seconds=10)):
+        check_delivered(now + ahead)
+    with pytest.raises(InvalidRecord, match="uploaded_at"):
+        check_delivered(now + AHEAD + timedelta(seconds=10))

@@ -1,0 +1,52 @@
+"""The registry of processes: every entry exists, every topic has a writer and a reader."""
+
+import ast
+import importlib.util
+from itertools import chain
+from pathlib import Path
+
+import pytest
+
+from streams.contract import topics
+from streams.contract.processes import GROUPS, LEDGER, PROCESSES, SECRETS, Process
+from streams.runtime.settings import Settings
+
+
+@pytest.mark.parametrize("process", PROCESSES.values(), ids=PROCESSES)
+def test_the_entry_of_a_process_is_there(process: Process) -> None:
+    """Without an import: some load PyTorch."""
+    module, _, function = process.entry.partition(":")
+    spec = importlib.util.find_spec(module)
+    assert spec is not None
+    assert spec.origin is not None
+    names = set()
+    for node in ast.parse(Path(spec.origin).read_text()).body:
+        if isinstance(node, ast.FunctionDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Assign):  # a partial
+            names |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+    assert function in names
+
+
+@pytest.mark.parametrize("process", PROCESSES.values(), ids=PROCESSES)
+def test_a_process_reads_and_writes_topics_that_exist(process: Process) -> None:
+    assert set(process.reads) <= set(topics.ALL)
+    assert set(process.writes) <= set(topics.EVENTS)
+    assert set(process.secrets) <= set(SECRETS)
+
+
+def test_secrets_are_settings() -> None:
+    assert set(SECRETS) <= set(Settings.model_fields)
+
+
+def test_every_topic_is_written_and_the_ledger_reads_all() -> None:
+    received = {topic.name for topic in topics.TOPICS if topic.received}
+    processes = [one for one in PROCESSES.values() if one.writes != topics.EVENTS]
+    written = set(chain.from_iterable(one.writes for one in processes))
+    by_people = {topics.REVIEWS_DECIDED, topics.APPEALS_CHANGED}  # the console's outbox
+    assert received | written | by_people == set(topics.EVENTS)
+    assert GROUPS[LEDGER.name] == topics.ALL
+
+
+def test_a_process_that_reads_nothing_has_no_group() -> None:
+    assert GROUPS.keys() == {"fingerprint", "classify", "decide", "redecide", "ledger", "catalogue"}
