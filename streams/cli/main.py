@@ -22,6 +22,7 @@ from streams.cli.renamed import Renamed
 
 GROUPS: Final = {  # by name: where its commands are, and its help
     "bank": ("bank:app", "Banks of known tracks: add, remove, switch, back up."),
+    "ddex": ("ddex:app", "DDEX messages: read deliveries, write labels and credits."),
     "dead-letters": ("dead_letters:app", "Dead letters: list, show, replay, drop."),
     "groups": ("topics:groups", "Consumer groups of the processes."),
     "ledger": ("ledger:app", "Look after the ledger's database."),

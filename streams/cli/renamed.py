@@ -16,6 +16,7 @@ COMMANDS: Final = {
     ("topics", "rewind"): ("groups", "reset-offsets"),
 }
 OPTIONS: Final = {"dead-letters": {"--standing": "--status", "--who": "--by"}}
+DDEX: Final = ("in", "out")
 SWITCHED: Final = {"off": "disable", "on": "enable"}
 
 
@@ -30,6 +31,8 @@ def current_spelling(words: list[str]) -> list[str]:
             rest = words[2:]
             rest.remove(position)
             words = ["policy", SWITCHED[position], *rest]
+    if words[:1] == ["ddex"] and words[1:] and words[1] not in DDEX and words[1][:1] != "-":
+        words = ["ddex", "in", *words[1:]]
     options = OPTIONS.get(words[0], {}) if words else {}
     return [_renamed(word, options) for word in words]
 

@@ -1,4 +1,4 @@
-"""Commands about tracks: from DDEX messages and submission to evidence and statements."""
+"""Commands about tracks: from submission to evidence and statements."""
 
 import asyncio
 import sys
@@ -123,15 +123,6 @@ def evidence(
         decoded = asyncio.run(pool.decode(file))
     observation = Observation.from_bytes(decoded.observation)
     echo(*map(str, draw(observation, readable(file.name), released, out, settings.alpha)))
-
-
-@app.command()
-def ddex(files: Annotated[list[Path], typer.Argument(help="ERN 4.3.2 messages (XML).")]) -> None:
-    """Convert DDEX messages to JSON lines that `earmark submit -` reads."""
-    from streams.services.ddex import uploads
-
-    for file in files:
-        echo(*(upload.model_dump_json(exclude_none=True) for upload in uploads(file)))
 
 
 @app.command()

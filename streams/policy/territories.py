@@ -113,11 +113,13 @@ def _territories(
     event: TrackClassified, entries: Sequence[RightsChanged], bundle: Bundle
 ) -> Sequence[str]:
     delivered = event.upload.territories or (WORLDWIDE,)
+    excluded = set(event.upload.excluded_territories or ())
     if WORLDWIDE not in delivered:
-        return tuple(dict.fromkeys(delivered))[:MAX_TERRITORIES]
+        kept = (one for one in dict.fromkeys(delivered) if one not in excluded)
+        return tuple(kept)[:MAX_TERRITORIES] or (WORLDWIDE,)
     named = named_territories(entries)
     named |= {name for one in bundle.overrides for name in one.scope.territories}
-    return (WORLDWIDE, *sorted(named - {WORLDWIDE}))[:MAX_TERRITORIES]
+    return (WORLDWIDE, *sorted(named - excluded - {WORLDWIDE}))[:MAX_TERRITORIES]
 
 
 def _in(

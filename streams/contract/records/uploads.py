@@ -80,6 +80,7 @@ class DdexMessage(Record):
     ern_version: Identifier
     sender_dpid: Identifier | None = None
     resource_reference: Identifier | None = None
+    edition: Identifier | None = None
 
 
 class Contributor(Record):
@@ -112,6 +113,7 @@ class Upload(Record):
     ddex: DdexMessage | None = None
     # "distributor": by a key bound to it, which is believed about itself alone. Null: the platform.
     stated_by: Literal["distributor"] | None = None
+    excluded_territories: tuple[Territory, ...] | None = None
 
     @property
     def upload_id(self) -> str:

@@ -20,6 +20,10 @@ OLD = [
     ("recognition --tracks 9", "evaluate-matching --tracks 9"),
     ("outcomes --name x", "predict --name x"),
     ("bank audit --limit 3", "bank audit --limit 3"),
+    ("ddex a.xml b.xml", "ddex in a.xml b.xml"),
+    ("ddex in a.xml", "ddex in a.xml"),
+    ("ddex out --out x", "ddex out --out x"),
+    ("ddex --help", "ddex --help"),
 ]
 
 

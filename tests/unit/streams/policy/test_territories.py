@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import hypothesis.strategies as st
+import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 
@@ -119,6 +120,16 @@ def test_a_licence_in_one_territory_is_told_by_territory() -> None:
     worldwide = decided(event_of(LICENSED, AI, {"rights": [IN_DE]}), {"rights": [IN_DE]}).decided
     assert [one.territories for one in worldwide.territorial] == [("DE",)]
     assert worldwide.terms[0].territories == ("Worldwide",)
+
+
+@pytest.mark.parametrize("territories", [("Worldwide",), ("DE", "FR", "NO")])
+def test_nothing_is_decided_for_an_excluded_territory(territories: tuple[str, ...]) -> None:
+    known = {"rights": [IN_DE], "territories": territories}
+    event = event_of(LICENSED, AI, known)
+    upload = event.upload.model_copy(update={"excluded_territories": ("DE",)})
+    result = decided(event.model_copy(update={"upload": upload}), known).decided
+    assert not result.territorial
+    assert "DE" not in {place for term in result.terms for place in term.territories}
 
 
 def test_a_hold_that_begins_by_date_lasts_as_long_as_any() -> None:

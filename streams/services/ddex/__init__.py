@@ -1,0 +1,1 @@
+"""DDEX ERN messages: ``reading`` makes uploads of deliveries, ``writing`` messages of labels."""
