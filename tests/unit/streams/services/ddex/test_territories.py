@@ -15,10 +15,10 @@ def members(places: Places) -> set[str]:
     return {one for one in EVERY if (one in places.codes) != places.everywhere_else}
 
 
-@pytest.mark.parametrize(("one", "other"), [*product(SETS, SETS)])
-def test_unions_and_differences_are_those_of_sets(one: Places, other: Places) -> None:
-    assert members(one | other) == members(one) | members(other)
-    assert members(without(one, other)) == members(one) - members(other)
+@pytest.mark.parametrize(("left", "right"), [*product(SETS, SETS)])
+def test_unions_and_differences_are_those_of_sets(left: Places, right: Places) -> None:
+    assert members(left | right) == members(left) | members(right)
+    assert members(without(left, right)) == members(left) - members(right)
 
 
 def test_territories_have_words_and_codes() -> None:
