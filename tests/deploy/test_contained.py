@@ -32,6 +32,7 @@ pytestmark = pytest.mark.pipeline
 COMPOSE = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text())["services"]
 DOCKERFILE = (ROOT / "deploy" / "Dockerfile").read_text()
 PATIENCE_S = 150.0
+CHECK_S = 2.0  # a check is a container, which takes a quarter of a second of a core
 # of tests/support/kafka.py: where it listens and what it stores
 PLACES = re.compile("LISTENER|QUORUM|LOG_DIRS|NODE_ID|PROCESS_ROLES")
 
@@ -138,7 +139,7 @@ def healthy(project: Project) -> Iterator[Project]:
         for name in PROCESSES:  # each check is a container of its own: one after the other
             while not project.is_healthy(name):
                 assert time.monotonic() < deadline, project.log(name)[-1_000:]
-                time.sleep(1)
+                time.sleep(CHECK_S)
                 gone = [one for one, process in running.items() if process.poll() is not None]
                 assert not gone, {one: project.log(one)[-1_000:] for one in gone}
         yield project
@@ -167,7 +168,7 @@ def test_what_is_submitted_is_decided_by_containers_that_cannot_write(healthy: P
     submitted = healthy.start("submit")
     while submitted.poll() is None:  # a worker that is busy is not taken for one that hangs
         assert all(map(healthy.is_healthy, ("fingerprint", "classify")))
-        time.sleep(1)
+        time.sleep(CHECK_S)
     assert submitted.returncode == 0, healthy.log("submit")
     assert f"{len(made)} uploads sent, 0 not sent" in healthy.log("submit")
     logs = {name: healthy.log(name) for name in PROCESSES}

@@ -9,12 +9,13 @@ from tests.pipeline.soaking import number, soak
 pytestmark = pytest.mark.pipeline
 
 
-def test_a_dozen_faults_while_hundreds_of_uploads_arrive(tmp_path: Path) -> None:
+def test_ten_faults_while_hundreds_of_uploads_arrive(tmp_path: Path) -> None:
     """One worker a stage, so that a kill leaves none; on Kafka another one takes over."""
     report = soak(
         tmp_path / "logs",
-        *("--uploads", "500", "--kills", "8", "--broker", "tansu", "--workers", "1"),
+        *("--uploads", "200", "--kills", "6", "--others", "4"),
+        *("--broker", "tansu", "--workers", "1"),
     )
     assert number(report, "LOST") == number(report, "CONFLICTING") == 0
     assert number(report, "STUCK partitions") == 0
-    assert number(report, "of them kills") >= 6
+    assert number(report, "of them kills") == 6, "each kind of worker"

@@ -45,7 +45,7 @@ class Process:
         answer = [json.loads(line) for line in self.log.read_bytes().split(b"\n")[:-1]]
         return [line for line in answer if line.get("event") == event]
 
-    def wait_for(self, event: str, patience_s: float = 30) -> dict[str, Any]:
+    def wait_for(self, event: str, patience_s: float = 90) -> dict[str, Any]:
         wait_until(lambda: self.lines(event) or self.popen.poll() is not None, patience_s)
         assert self.lines(event), self.log.read_text()
         return self.lines(event)[-1]

@@ -49,6 +49,7 @@ class Options:
     uploads: int
     kills: int
     broker: str
+    others: int | None = None
     seed: int = 1
     postgres: bool = False
     pause: float = 20.0
@@ -65,8 +66,9 @@ class Soak:
         self._reported_at = 0.0
         self._watcher = Watcher(installation.settings)
         self._ended: set[str] = set()
+        others = options.kills // 2 if options.others is None else options.others
         self.faults = Faults(
-            installation, options.kills, random.Random(options.seed), options.pause
+            installation, options.kills, others, random.Random(options.seed), options.pause
         )
         broker_pid = installation.broker._process.pid  # type: ignore[attr-defined] # of either kind
         self.watching = Watching(installation.supervisor.children, {"broker": broker_pid})
@@ -195,9 +197,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the soak test of the command line; return its exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
     parser.add_argument("--uploads", type=int, default=20_000)
-    parser.add_argument(
-        "--kills", type=int, default=20, help="kills, and half as many other faults"
-    )
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--others", type=int, help="other faults; none: half as many as kills")
     parser.add_argument("--broker", choices=["tansu", "kafka"], default="tansu")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--postgres", action="store_true", help="the ledger on PostgreSQL")

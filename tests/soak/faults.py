@@ -40,10 +40,11 @@ class Fault:
 
 @dataclass
 class Faults:
-    """Injects ``kills`` kills, and half as many other faults; call ``step`` all the time."""
+    """Injects ``kills`` kills and ``others`` other faults; call ``step`` all the time."""
 
     installation: Installation
     kills: int
+    others: int
     dice: random.Random
     pause_s: float
     count: int = 0
@@ -53,7 +54,7 @@ class Faults:
 
     def __post_init__(self) -> None:
         kinds = list(islice(cycle(self._kills()), self.kills))
-        kinds += islice(cycle(self._others()), self.kills // 2)
+        kinds += islice(cycle(self._others()), self.others)
         self.dice.shuffle(kinds)
         self.count = len(kinds)
         moments = sorted(self.dice.uniform(FIRST, LAST) for _ in kinds)

@@ -31,5 +31,5 @@ def samples(folder: Path, seed: int = 1) -> list[Sample]:
 
 
 def _digest() -> str:
-    sources = [ROOT / "constraints.txt", *sorted(ROOT.glob("models/*.py"))]
+    sources = [ROOT / "constraints.txt", *sorted(ROOT.glob("models/synthesis/*.py"))]
     return hashlib.sha256(b"".join(map(Path.read_bytes, sources))).hexdigest()[:12]

@@ -12,13 +12,14 @@ from detector.types import Assessment, FloatArray
 from models.synthesis.music import render
 from models.synthesis.samples import Sample, write_samples
 from tests.support.paths import MODELS
+from tests.support.samples import samples as made_samples
 
 RELEASED = MODELS
 
 
 @pytest.fixture(scope="module")
 def samples(tmp_path_factory: pytest.TempPathFactory) -> list[Sample]:
-    return write_samples(tmp_path_factory.mktemp("samples"), seed=1)
+    return made_samples(tmp_path_factory.mktemp("samples"))
 
 
 @pytest.fixture(scope="module")
