@@ -30,9 +30,8 @@ def test_an_upload_ends_as_a_decision_or_a_dead_letter(settings_for: SettingsFor
     with Watcher(settings) as watcher, open_producer(settings, "test") as producer:
         producer.send(topics.DECIDED, key=b"T-1", value=b"no decision").get(20)
         for letter in letters:
-            producer.send(
-                letter.topic, key=letter.key, value=letter.value, headers=list(letter.headers)
-            ).get(20)
+            headers = list(letter.headers)
+            producer.send(letter.topic, key=letter.key, value=letter.value, headers=headers).get(20)
         producer.send(topics.DECIDED, key=b"T-1", value=decided.to_bytes()).get(20)
         deadline = time.monotonic() + 20
         while len(ended) < 2:

@@ -51,8 +51,8 @@ def test_before_a_severe_action_a_milder_one_holds(name: str) -> None:
 
 def test_every_action_that_is_not_neutral_has_its_words() -> None:
     assert len(ACTIONS) == sum(len(order) - 1 for order in STRICTNESS.values())
-    for deed in ACTIONS.values():
-        assert all((deed.words, deed.en, deed.de, deed.dsa)), deed.name
+    for (_, name), known in ACTIONS.items():
+        assert all((known.words, known.en, known.de, known.dsa)), name
 
 
 def test_in_a_statement_no_two_dimensions_weigh_the_same() -> None:

@@ -1,0 +1,66 @@
+"""Tags and chunks as a file carries them, without the marks that are read from them."""
+
+import struct
+from io import BytesIO
+
+import pytest
+
+from streams.media.tags import MAX_CHUNKS, MAX_TAGS, chunk, chunks, tags_of
+from tests.support.signing import wav
+from tests.support.tagging import ape, id3, id3v1
+
+
+def riff(*parts: tuple[bytes, bytes], form: bytes = b"RIFF") -> BytesIO:
+    order = ">" if form == b"FORM" else "<"
+    body = b"".join(
+        struct.pack(f"{order}4sI", name, len(content)) + content + b"\0" * (len(content) % 2)
+        for name, content in parts
+    )
+    return BytesIO(struct.pack(f"{order}4sI4s", form, len(body) + 4, b"WAVE") + body)
+
+
+@pytest.mark.parametrize("form", [b"RIFF", b"RF64", b"BW64", b"FORM"])
+def test_a_chunk_of_odd_size_is_followed_by_a_zero(form: bytes) -> None:
+    file = riff((b"odd ", b"123"), (b"id3 ", b"tag"), form=form)
+    assert list(chunks(file)) == [(b"odd ", 20, 3), (b"id3 ", 32, 3)]
+    assert chunk(file, b"ID3 ") == b"tag"
+    assert chunk(file, b"LIST") is None
+
+
+def test_long_data_has_its_size_in_another_chunk() -> None:
+    sizes = (b"ds64", struct.pack("<QQQ", 0, 6, 0))
+    file = riff(sizes, (b"data", b"123456"), (b"id3 ", b"tag"), form=b"RF64")
+    content = file.getvalue().replace(b"data\x06\0\0\0", b"data\xff\xff\xff\xff")
+    assert chunk(BytesIO(content), b"ID3 ") == b"tag"
+
+
+@pytest.mark.parametrize("content", [b"", b"RIFF", b"RIFF\0\0\0\0WAVEdata", b"OggS" + bytes(100)])
+def test_what_has_no_chunks_yields_none(content: bytes) -> None:
+    assert list(chunks(BytesIO(content))) == []
+
+
+def test_chunks_without_an_end_are_bounded() -> None:
+    assert len(list(chunks(riff(*[(b"junk", b"")] * 2 * MAX_CHUNKS)))) == MAX_CHUNKS
+
+
+def test_every_kind_of_tag_is_read_in_order() -> None:
+    frames = ("WOAS", b"https://a.example/"), ("TXXX", b"\3Key\0 text ")
+    objects = ("GEOB", b"\0Application/X\0name\0about\0\1\2")
+    tags = tags_of(BytesIO(id3(*frames, objects) + ape(Comment=b"one\0two") + id3v1("Artist")))
+    assert tags.texts == (
+        *(("woas", "https://a.example/"), ("key", "text")),
+        *(("comment", "one"), ("comment", "two"), ("artist", "Artist")),
+    )
+    assert tags.objects == (("application/x", b"\1\2"),)
+
+
+def test_a_broken_frame_ends_only_itself() -> None:
+    frames = ("TXXX", b""), ("COMM", b"\x09eng\0text"), ("TXXX", b"\3key\0text")
+    assert tags_of(BytesIO(id3(*frames))).texts == (("key", "text"),)
+
+
+def test_a_plain_file_has_no_tags_and_many_are_bounded() -> None:
+    assert tags_of(BytesIO(b"")).texts == ()
+    assert tags_of(BytesIO(wav())).objects == ()
+    many = [("TXXX", f"\3key{number}\0text".encode()) for number in range(2 * MAX_TAGS)]
+    assert len(tags_of(BytesIO(id3(*many))).texts) == MAX_TAGS
