@@ -20,6 +20,7 @@ import pytest
 from detector.types import FloatArray
 from streams.cli.processes import _samples as self_made
 from streams.contract.processes import PROCESSES
+from streams.ops.inputs import Skipped
 from streams.runtime.processes import free_port
 from tests.support.audio import write_wav
 
@@ -136,7 +137,8 @@ def test_strange_things_stop_nothing_and_ctrl_c_ends_all_in_time(
     with (audio / "sparse.wav").open("wb") as sparse:
         sparse.truncate(2 * 2**30)
     out = tmp_path / "out.jsonl"
-    samples = [upload for _, upload in self_made(state / "samples", 1)]
+    made = self_made(state / "samples", 1)
+    samples = [sample[1] for sample in made if not isinstance(sample, Skipped)]
     manifest = tmp_path / "samples.jsonl"
     manifest.write_text("".join(f"{upload.model_dump_json()}\n" for upload in samples))
     process = start(state, "--out", str(out), "--audio", shlex.join([str(audio), str(manifest)]))
