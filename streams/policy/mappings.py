@@ -64,7 +64,7 @@ EU_ICON: Final[dict[Extent, Literal["fully_ai", "partially_ai"]]] = {
 # A component, and the DDEX role of the machine that contributed it.
 DDEX_ROLE: Final[dict[Component, str]] = {
     "vocals": "Vocalist",
-    "instrumentation": "MusicalInstrumentalist",
+    "instrumentation": "Musician",
     "composition": "Composer",
     "lyrics": "Lyricist",
     "post_production": "Mixer",

@@ -1,13 +1,28 @@
-"""Messages of deliverers on the command line: each states what it gave."""
+"""Messages of deliverers and to partners on the command line."""
 
 import json
 from pathlib import Path
+from xml.etree.ElementTree import Element
 
+import pytest
 from typer.testing import CliRunner
 
 from streams.cli.main import app
-from streams.contract.records import Upload
+from streams.contract import topics
+from streams.contract.records import Declaration, Outcome, Upload, UploadReceived
+from streams.ops.state import State
+from streams.policy.bundle import load
+from streams.policy.decide import decide
+from streams.services.ddex.xml import text, tree
+from streams.stages.ledger import project
+from streams.store.database import Ledger
+from tests.support.command_line import POLICY
 from tests.support.ern import VIDEO, message, purge, release
+from tests.support.events import classified
+from tests.support.events import message as to_message
+from tests.support.events import received as received_upload
+
+ALL = Declaration(contains_ai="All")
 
 
 def test_in_prints_what_submit_takes_and_states_what_it_passed_over(tmp_path: Path) -> None:
@@ -40,14 +55,14 @@ def test_no_message_is_silent_and_none_stops_the_others(tmp_path: Path) -> None:
     names = [str(tmp_path / name) for name in contents]
     run = CliRunner().invoke(app, ["ddex", "in", *names, "--report", str(report)])
     assert (run.exit_code, run.stdout) == (1, "")
-    for text in (
+    for words in (
         "namespace 'http://ddex.net/xml/ern/37D2' is not read",
         "withdrawn by its deliverer: upc 123451234509 (purged, everywhere)",
         "passed over: Video: 1 (A8)",
         "ERN 3.8.2: 0 uploads",
         "it has no resources",
     ):
-        assert text in run.stderr
+        assert words in run.stderr
     bad, purged, videos, empty = map(json.loads, report.read_text().splitlines())
     assert "37D2" in bad["refused"]
     (taken,) = purged["withdrawn"]
@@ -59,3 +74,74 @@ def test_a_withdrawal_has_an_exit_code_of_its_own(tmp_path: Path) -> None:
     file = tmp_path / "purge.xml"
     file.write_bytes(purge("4.3", "<GRid>A1UCASE0000000001X</GRid>"))
     assert CliRunner().invoke(app, ["ddex", "in", str(file)]).exit_code == 3
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Path:
+    """An instance with a release of two tracks, a track without one and an undecided one."""
+    state = tmp_path / "state"
+    ledger = Ledger.open(State(state).settings(None).ledger)
+    upc = {"identifiers": {"upc": "00602557111111"}, "distributor": "Acme"}
+    sent = [
+        classified(track_id="T-1", isrc="USRC17607831", declared=ALL, **upc),
+        classified(Outcome.HUMAN_LIKELY, track_id="T-2", isrc="USRC17607832", **upc),
+        classified(Outcome.UNCERTAIN, track_id="T-3"),
+    ]
+    for event in sent:
+        received = UploadReceived(
+            upload_id=event.upload_id, upload=event.upload, uploaded_at=event.uploaded_at
+        )
+        messages = [to_message(topics.UPLOADED, received), to_message(topics.CLASSIFIED, event)]
+        outputs = decide(event, load(POLICY)).outputs()
+        project(ledger, messages + [to_message(out.topic, out.record) for out in outputs])
+    project(ledger, [to_message(topics.UPLOADED, received_upload("T-4"))])
+    ledger.close()
+    return state
+
+
+def written(state: Path, *options: str, code: int = 0) -> tuple[list[Element], str]:
+    """Return the messages that the command writes, and its standard error."""
+    out = state / "messages"
+    parties = ["--sender", "PADPIDA2014120301U", "--recipient", "PADPIDA2009101501Y"]
+    words = ["ddex", "out", "--out", str(out), *parties, "--state", str(state), *options]
+    run = CliRunner().invoke(app, words)
+    assert run.exit_code == code, run.output
+    return [tree(file.read_bytes()) for file in sorted(out.glob("*.xml"))], run.stderr
+
+
+@pytest.mark.parametrize("which", [("--track", "T-2"), ("--release", "00602557111111")])
+def test_out_writes_a_message_for_the_whole_release(ledger: Path, which: tuple[str, str]) -> None:
+    (root,), _ = written(ledger, *which)
+    assert [text(one, "ContainsAI") for one in root.iterfind("ResourceList/SoundRecording")] == [
+        "All", "None",
+    ]  # fmt: skip
+    assert [one.text for one in root.iter("ISRC")] == ["USRC17607831", "USRC17607832"]
+    machine = root.find("ResourceList/SoundRecording/Contributor")
+    assert machine is not None
+    assert (text(machine, "SpecialContributor"), text(machine, "AiContribution")) == (
+        "GenerativeAI", "All",
+    )  # fmt: skip
+
+
+def test_out_names_what_is_unknown_undecided_or_not_certain(ledger: Path) -> None:
+    roots, stated = written(ledger, "--since", "2000-01-01", "--track", "T-4")
+    assert len(roots) == 2
+    assert "T-3: Unknown, so it has no ContainsAI" in stated
+    assert "T-4: it has no decision and is left out" in stated
+    _, stated = written(ledger, "--track", "T-1", "--certainty", "declared")
+    assert "T-2: suspected, so it is left out" in stated
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "why"),
+    [
+        (("--track", "T-4"), 1, "nothing is written"),
+        ((), 2, "say which tracks"),
+        (("--track", "T-1", "--sender", "Acme"), 2, "is no DPID"),
+    ],
+)
+def test_out_that_writes_nothing_fails(
+    ledger: Path, options: tuple[str, ...], code: int, why: str
+) -> None:
+    roots, stated = written(ledger, *options, code=code)
+    assert (roots, why in stated) == ([], True)
