@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 from xml.etree.ElementTree import Element
 
 import pytest
@@ -81,7 +82,7 @@ def ledger(tmp_path: Path) -> Path:
     """An instance with a release of two tracks, a track without one and an undecided one."""
     state = tmp_path / "state"
     ledger = Ledger.open(State(state).settings(None).ledger)
-    upc = {"identifiers": {"upc": "00602557111111"}, "distributor": "Acme"}
+    upc: dict[str, Any] = {"identifiers": {"upc": "00602557111111"}, "distributor": "Acme"}
     sent = [
         classified(track_id="T-1", isrc="USRC17607831", declared=ALL, **upc),
         classified(Outcome.HUMAN_LIKELY, track_id="T-2", isrc="USRC17607832", **upc),

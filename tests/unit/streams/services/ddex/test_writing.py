@@ -42,7 +42,12 @@ PEOPLE = (
 
 def track(extent: str, *, demanded: tuple[str, ...] = (), **fields: Any) -> LabelledTrack:
     """Return a track with a label, its credits as a decision derives them."""
-    facts = {"isrc": "USRC17607839", "title": "One", "artists": ("A Band",), "contributors": PEOPLE}
+    facts: dict[str, Any] = {
+        "isrc": "USRC17607839",
+        "title": "One",
+        "artists": ("A Band",),
+        "contributors": PEOPLE,
+    }
     event = classified(**(facts | fields))
     stated = label(extent, components=("vocals",), generator="Songmaker")
     decided = decide(event, bundle(rule(actions={"display": "ai_badge"}))).decided.model_copy(
