@@ -223,6 +223,9 @@ class Settings(BaseSettings):
     api_rate_per_minute: int = Field(
         600, ge=1, description="requests of one API key in a minute, per process"
     )
+    api_appeals_per_minute: int = Field(
+        60, ge=1, description="appeals of one API key in a minute, per process"
+    )
     api_uploads_per_hour: int = Field(
         36_000, ge=1, description="uploads of one API key in an hour, where it has no own quota"
     )

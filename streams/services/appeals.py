@@ -43,6 +43,9 @@ NEXT: Final[Mapping[str, tuple[AppealState, ...]]] = {
     "upheld": ("external_dispute",),
     "partially_overturned": ("external_dispute",),
 }
+MOST_BYTES: Final = 64 * 1024  # of one appeal: the evidence itself lies at its addresses
+MOST_OF_DECISION: Final = 20  # open appeals about one decision
+MOST_OF_KEY: Final = 200  # open appeals by one key that is bound to distributors
 CHANGED_MEANWHILE: Final = (
     "changed_meanwhile",
     "another person has changed this appeal: look again",
@@ -73,53 +76,69 @@ def receive(
     statement: str,
     evidence: Sequence[Mapping[str, Any]] = (),
     by: str,
+    most_open: int | None = None,
 ) -> AppealChanged:
-    """Receive an appeal.
+    """Receive an appeal; ``most_open``: how many may be open of those that ``by`` has sent.
 
     Raises:
-        BadAppeal: no such decision, its window has passed, or the same appellant's appeal
-            against it is open already.
+        BadAppeal: no such decision, its window has passed, the same appellant's appeal
+            against it is open already, or the appeal is too large or one too many.
     """
     now = datetime.now(UTC)
-    with ledger.transaction() as connection:
-        audit.lock(connection)  # of two at once, the second must see the first
+    with ledger.reading() as connection:
         decision = queries.decision_row(connection, decision_id)
         if decision is None:
             raise BadAppeal("no_such_decision", f"there is no decision {decision_id}")
         ends = (decision.recorded_at or decision.uploaded_at) + WINDOW
         written = queries.statement(connection, decision.statement_id)
-        if written is not None:
-            ends = max(ends, written.redress.deadline)
-        if now > ends:
-            raise BadAppeal("window_passed", f"appeals were possible until {ends:%Y-%m-%d}")
-        for earlier in appeals.current(connection, decision_id=decision_id):
-            if earlier.state in PENDING_STATES and earlier.appellant.id == appellant.id:
-                raise BadAppeal("already_open", f"appeal {earlier.appeal_id} is open already")
-        number = appeal_id(decision_id, appellant.id, now)
-        appeal = AppealChanged.model_validate(
-            {
-                "change_id": appeal_change_id(number, 0),
-                "appeal_id": number,
-                "sequence": 0,
-                "track_id": decision.track_id,
-                "upload_id": decision.upload_id,
-                "decision_id": decision_id,
-                "content_sha256": decision.content_sha256,
-                "appellant": appellant,
-                "state": "received",
-                "grounds": grounds,
-                "statement": statement,
-                "evidence": list(evidence),
-                "received_at": now,
-                "window_ends_at": ends,
-                "changed_by": by,
-                "changed_at": now,
-            }
-        )
+    if written is not None:
+        ends = max(ends, written.redress.deadline)
+    if now > ends:
+        raise BadAppeal("window_passed", f"appeals were possible until {ends:%Y-%m-%d}")
+    number = appeal_id(decision_id, appellant.id, now)
+    appeal = AppealChanged.model_validate(
+        {
+            "change_id": appeal_change_id(number, 0),
+            "appeal_id": number,
+            "sequence": 0,
+            "track_id": decision.track_id,
+            "upload_id": decision.upload_id,
+            "decision_id": decision_id,
+            "content_sha256": decision.content_sha256,
+            "appellant": appellant,
+            "state": "received",
+            "grounds": grounds,
+            "statement": statement,
+            "evidence": list(evidence),
+            "received_at": now,
+            "window_ends_at": ends,
+            "changed_by": by,
+            "changed_at": now,
+        }
+    )
+    if len(appeal.to_bytes()) > MOST_BYTES:
+        detail = f"an appeal has at most {MOST_BYTES} bytes: name addresses of the evidence"
+        raise BadAppeal("too_large", detail)
+    with ledger.transaction() as connection:
+        audit.lock(connection)  # of two at once, the second must see the first
+        _check_open(connection, appeal, most_open)
         outbox.publish(connection, topics.APPEALS_CHANGED, appeal)
-        detail = {"decision": decision_id, "grounds": grounds}
-        audit.append(connection, audit.Entry(by, "appeal_received", number, detail))
+        about = {"decision": decision_id, "grounds": grounds}
+        audit.append(connection, audit.Entry(by, "appeal_received", number, about))
     return appeal
+
+
+def _check_open(connection: Connection, appeal: AppealChanged, most_open: int | None) -> None:
+    """Raise BadAppeal where too many are open, or the same appellant's; counts before it reads."""
+    if appeals.count_open(connection, decision_id=appeal.decision_id) >= MOST_OF_DECISION:
+        detail = f"{MOST_OF_DECISION} appeals about this decision are open: wait for their end"
+        raise BadAppeal("too_many_open", detail)
+    by = appeal.changed_by
+    if most_open is not None and appeals.count_open(connection, by=by) >= most_open:
+        raise BadAppeal("too_many_open", f"{most_open} appeals of this key are open")
+    for earlier in appeals.open_about(connection, appeal.decision_id):
+        if earlier.appellant.id == appeal.appellant.id:
+            raise BadAppeal("already_open", f"appeal {earlier.appeal_id} is open already")
 
 
 def advance(ledger: Ledger, number: str, sequence: int, step: Step, user: User) -> AppealChanged:

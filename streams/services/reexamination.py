@@ -227,7 +227,9 @@ class Reexamination:
 
 
 def _statements(people: Rulings) -> int:
-    return len(people.verdicts) + len(people.appeals)
+    """Return a number that differs after any verdict or change of an appeal that counts."""
+    verdicts = (one.verdict_id for one in people.verdicts)
+    return hash(frozenset((*verdicts, *(one.change_id for one in people.appeals))))
 
 
 def _ids(message: Message) -> tuple[str, str] | None:

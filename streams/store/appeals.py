@@ -2,24 +2,47 @@
 
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Select, select
+from sqlalchemy import Column, ColumnElement, Connection, Select, func, select
 
 from streams.contract.records import parse
 from streams.contract.records.reviews import PENDING_STATES, AppealChanged
+from streams.store.account_tables import AUDIT
 from streams.store.cursors import Part, part
 from streams.store.database import Ledger, latest_of_each, parsed
 from streams.store.tables import APPEALS, DECISIONS, VERDICTS
 
-MOST: Final = 500  # appeals about one track or decision
+MOST: Final = 50  # appeals about one track that a page shows
 WAITING: Final = (APPEALS.c.received_at.asc(), APPEALS.c.appeal_id.asc())
 ENDED: Final = (APPEALS.c.changed_at.desc(), APPEALS.c.appeal_id.desc())
 
 
 def current(connection: Connection, **key: str) -> list[AppealChanged]:
-    """Return appeals of an ``appeal_id``, ``decision_id`` or ``track_id``, latest first."""
+    """Return appeals of an ``appeal_id`` or ``track_id``, latest first."""
     same = [APPEALS.c[name] == value for name, value in key.items()]
     question = latest(APPEALS.c.record).where(*same).order_by(*ENDED)
     return parsed(connection, AppealChanged, question.limit(MOST))
+
+
+def open_about(connection: Connection, decision_id: str) -> list[AppealChanged]:
+    """Return the open appeals about a decision; few, since intake counts them."""
+    return parsed(connection, AppealChanged, _open(APPEALS.c.record, decision_id=decision_id))
+
+
+def count_open(
+    connection: Connection, *, decision_id: str | None = None, by: str | None = None
+) -> int:
+    """Return how many appeals are open: about a decision, or of those that ``by`` has sent."""
+    question = _open(APPEALS.c.appeal_id, decision_id=decision_id)
+    if by is not None:
+        sent = select(AUDIT.c.sequence).where(AUDIT.c.subject == APPEALS.c.appeal_id)
+        question = question.where(sent.filter_by(action="appeal_received", actor=by).exists())
+    return connection.scalar(select(func.count()).select_from(question.subquery())) or 0
+
+
+def _open(column: Column[Any], *, decision_id: str | None) -> Select[Any]:
+    """Return a query of the open appeals, of all decisions where ``decision_id`` is None."""
+    about = None if decision_id is None else APPEALS.c.decision_id == decision_id
+    return latest(column, among=about).where(APPEALS.c.state.in_(PENDING_STATES))
 
 
 def history(connection: Connection, number: str) -> list[AppealChanged]:

@@ -9,9 +9,9 @@ import time
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 
 from streams.contract.records import TrackClassified
 from streams.contract.records.policy import PolicyChanged
@@ -85,7 +85,7 @@ class TrackFacts:
             return self._rights_rows, self._policy_rows
 
     def rulings(self, track_ids: Collection[str]) -> Mapping[str, Rulings]:
-        """Return verdicts, appeals and distributors of tracks; unknown tracks are left out."""
+        """Return verdicts, appeals that count and distributors of tracks, where there are any."""
         verdicts: dict[str, list[ReviewDecided]] = defaultdict(list)
         appeals: dict[str, list[AppealChanged]] = defaultdict(list)
         distributors: dict[str, list[str | None]] = defaultdict(list)
@@ -94,8 +94,7 @@ class TrackFacts:
                 query = select(VERDICTS.c.record).where(VERDICTS.c.track_id.in_(ids))
                 for verdict in parsed(connection, ReviewDecided, query):
                     verdicts[verdict.track_id].append(verdict)
-                query = select(APPEALS.c.record).where(APPEALS.c.track_id.in_(ids))
-                for appeal in parsed(connection, AppealChanged, query):
+                for appeal in parsed(connection, AppealChanged, _appeals(ids)):
                     appeals[appeal.track_id].append(appeal)
                 names = UPLOADS.c.track_id, UPLOADS.c.distributor
                 delivered = select(*names).where(UPLOADS.c.track_id.in_(ids)).group_by(*names)
@@ -108,6 +107,25 @@ class TrackFacts:
             )
             for track in verdicts.keys() | appeals.keys() | distributors.keys()
         }
+
+
+def _appeals(track_ids: Collection[str]) -> Select[Any]:
+    """Return a query of what people did with appeals, and of one waiting appeal a decision.
+
+    Anybody may send appeals: of those at which no person has looked, one has the effect of all.
+    """
+    changes = APPEALS.alias()
+    about = APPEALS.c.track_id.in_(track_ids)
+    later = select(changes.c.change_id).where(
+        changes.c.appeal_id == APPEALS.c.appeal_id, changes.c.sequence > 0
+    )
+    waiting = (
+        select(func.min(APPEALS.c.change_id))
+        .where(about, APPEALS.c.sequence == 0, ~later.exists())
+        .group_by(APPEALS.c.decision_id)
+    )
+    effective = (APPEALS.c.sequence > 0) | APPEALS.c.change_id.in_(waiting)
+    return select(APPEALS.c.record).where(about, effective)
 
 
 def _off(changes: Iterable[PolicyChanged]) -> dict[str, frozenset[str]]:

@@ -27,11 +27,11 @@ def outbox(ledger: Ledger, topic: str) -> list[bytes]:
         return [bytes(one) for one in connection.scalars(question.order_by(OUTBOX.c.sequence))]
 
 
-def appealed(ledger: Ledger, decision_id: str) -> AppealChanged:
+def appealed(ledger: Ledger, decision_id: str, name: str = "artist-7") -> AppealChanged:
     return appeals.receive(
         ledger,
         decision_id,
-        appellant=Appellant(type="artist", id="artist-7"),
+        appellant=Appellant(type="artist", id=name),
         grounds="not_ai",
         statement="I played it.",
         by="key_1",

@@ -29,6 +29,7 @@ def create(resources: AppResources) -> FastAPI:
     )
     app.state.resources = resources
     app.state.rate_limit = RateLimit(resources.settings.api_rate_per_minute)
+    app.state.appeal_limit = RateLimit(resources.settings.api_appeals_per_minute)
     problems.install(app)
     for router in (uploads.router, tracks.router, appeals.router, webhooks.router):
         app.include_router(router)

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from streams.contract.records import Identifier
@@ -12,7 +12,7 @@ from streams.services.accounts import keys
 from streams.services.accounts.roles import Right
 from streams.store import appeals as appeal_store
 from streams.web.api import pages
-from streams.web.api.callers import CanRead, CanReceiveAppeals
+from streams.web.api.callers import CanRead, CanReceiveAppeals, RateLimit
 from streams.web.api.problems import ProblemError, documented
 from streams.web.api.resources import Resources
 from streams.web.api.tracks import decision_for
@@ -36,9 +36,11 @@ class AppealRequest(BaseModel):
     "/appeals", status_code=201, responses=documented(400, 401, 403, 404, 409, 422, 429, 503)
 )
 def receive(
-    resources: Resources, appeal: AppealRequest, caller: CanReceiveAppeals
+    request: Request, resources: Resources, appeal: AppealRequest, caller: CanReceiveAppeals
 ) -> AppealChanged:
     """Submit an appeal, within six months of the decision; a person will decide."""
+    limit: RateLimit = request.app.state.appeal_limit
+    limit.take(caller.key_id, "appeals")
     if appeal.grounds not in appeals.GROUNDS:
         raise ProblemError(422, "bad_grounds", f"grounds are one of {', '.join(appeals.GROUNDS)}")
     decision_for(caller, resources, appeal.decision_id)
@@ -50,6 +52,7 @@ def receive(
         statement=appeal.statement,
         evidence=[one.model_dump() for one in appeal.evidence],
         by=caller.key_id,
+        most_open=appeals.MOST_OF_KEY if caller.distributors else None,
     )
     resources.relay.wake()
     return received

@@ -33,7 +33,7 @@ TITLES: Final = {
 
 STATUSES: Final = {  # of what callers did wrong; others: 422
     **{"bad_cursor": 400, "no_such_appeal": 404, "no_such_decision": 404},
-    **{"already_open": 409, "not_yours": 409, "too_large": 413},
+    **{"already_open": 409, "not_yours": 409, "too_many_open": 409, "too_large": 413},
 }
 
 

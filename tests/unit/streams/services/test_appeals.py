@@ -14,6 +14,7 @@ from streams.services.accounts.users import User
 from streams.services.appeals import BadAppeal, Step
 from streams.store import appeals as appeal_store
 from streams.store.database import Ledger
+from streams.store.track_facts import TrackFacts
 from tests.support.review_helpers import appealed, form, outbox
 from tests.support.stories import tell
 
@@ -97,3 +98,23 @@ def test_of_two_steps_at_once_one_counts(ledger: Ledger, person: Callable[..., U
     with ThreadPoolExecutor(4) as pool:
         assert sum(pool.map(go, leads)) == 1
     assert set(errors) == {"changed_meanwhile"}
+
+
+def test_of_appeals_that_wait_one_is_read_for_a_decision(
+    ledger: Ledger, person: Callable[..., User]
+) -> None:
+    """Anybody may send them, and each holds up to 64 KB; one has the effect of all."""
+    decided, _ = tell(ledger)
+    sent = [appealed(ledger, decided.decision_id, f"artist-{number}") for number in range(3)]
+
+    def read() -> list[tuple[str, int]]:
+        (people,) = TrackFacts(ledger).rulings([decided.track_id]).values()
+        return sorted((one.state, one.sequence) for one in people.appeals)
+
+    assert read() == [("received", 0)]
+    lead = person("lea", "lead")
+    appeals.advance(ledger, sent[0].appeal_id, 0, Step("admissible"), lead)
+    assert read() == [("admissible", 1), ("received", 0)]
+    for one in sent[1:]:
+        appeals.advance(ledger, one.appeal_id, 0, Step("withdrawn"), lead)
+    assert read() == [("admissible", 1), ("withdrawn", 1), ("withdrawn", 1)]
