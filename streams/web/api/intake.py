@@ -5,7 +5,8 @@ again. The id is made of the content, so even without a key the same delivery is
 """
 
 import hashlib
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -13,6 +14,7 @@ from pathlib import PurePosixPath
 from typing import Any, Final
 
 import orjson
+from anyio import CancelScope, to_thread
 
 from detector.errors import Transient
 from streams.contract import topics
@@ -20,6 +22,7 @@ from streams.contract.records import Upload, UploadReceived, stable_id
 from streams.media.kept_audio import KeptFile
 from streams.runtime.settings import Settings
 from streams.services.accounts.keys import Key
+from streams.services.accounts.tokens import new_id
 from streams.services.accounts.users import User
 from streams.services.upload_inputs import upload_from_fields
 from streams.store import accounts, audit, outbox, queries
@@ -68,9 +71,14 @@ def _upload(form: Form, stored: KeptFile, caller: Key | User) -> Upload:
 
 
 def take_file_in(
-    resources: AppResources, form: Form, caller: Key | User, key: str | None = None
+    resources: AppResources,
+    form: Form,
+    caller: Key | User,
+    key: str | None = None,
+    *,
+    reservation: str | None = None,
 ) -> TakenIn:
-    """Receive a file of a form; a refused file is removed.
+    """Receive a file of a form as ``take_in`` does; a refused file is removed.
 
     Raises:
         ProblemError, RefusedUpload: the metadata or the key are wrong.
@@ -80,7 +88,8 @@ def take_file_in(
     upload = _upload(form, arrived, caller)
     new = form.file.keep()  # before the event that names it
     try:
-        return take_in(resources, upload, caller, key, kept=arrived.sha256)
+        arrival = {"kept": arrived.sha256, "reservation": reservation}
+        return take_in(resources, upload, caller, key, **arrival)
     except BaseException:
         if new:
             with suppress(Transient):  # the caller must see why it was refused
@@ -114,6 +123,7 @@ def take_in(
     key: str | None = None,
     *,
     kept: str | None = None,
+    reservation: str | None = None,
 ) -> TakenIn:
     """Receive an upload.
 
@@ -123,6 +133,7 @@ def take_in(
         caller: a key, whose only distributor is filled in; or a user of the console.
         key: of idempotency.
         kept: SHA-256 of its file, where the store keeps it.
+        reservation: of the key's quota (``reserved``), which becomes this upload.
 
     Raises:
         ProblemError: the idempotency key was used for another request, or upload or track are
@@ -149,7 +160,7 @@ def take_in(
             accounts.add_request(connection, by, key, digest, event.upload_id, now)
         if isinstance(caller, Key):
             _check_track(connection, upload, caller, resources.settings)
-            accounts.use_key(connection, by, event.upload_id, now)
+            accounts.use_key(connection, by, event.upload_id, now, reservation)
         if kept is not None and not resources.uploads.has(kept):
             raise Transient("another request has just removed the same file")
         if not outbox.publish(connection, topics.UPLOADED, event):
@@ -191,15 +202,43 @@ def _check_track(connection: Connection, upload: Upload, key: Key, settings: Set
         raise ProblemError(409, "foreign_track_id", detail)
 
 
-def check_quotas(resources: AppResources, key: Key) -> None:
-    """Raise ``ProblemError`` where a key has handed in too many uploads, or too much audio."""
+@asynccontextmanager
+async def reserved(resources: AppResources, key: Key) -> AsyncIterator[str]:
+    """Reserve one upload of a key's quota while its body arrives; yield the reservation.
+
+    ``take_in`` makes it an upload; what is left at the end is given back.
+
+    Raises:
+        ProblemError: the key has handed in too many uploads or too much audio, or too many of
+            its uploads arrive at once.
+    """
+    with resources.arrivals.one_of(key.key_id):
+        reservation = await to_thread.run_sync(_reserve, resources, key)
+        try:
+            yield reservation
+        finally:
+            with CancelScope(shield=True):
+                await to_thread.run_sync(_give_back, resources, key, reservation)
+
+
+def _reserve(resources: AppResources, key: Key) -> str:
     settings, now = resources.settings, datetime.now(UTC)
     with resources.ledger.reading() as connection:
-        most = key.uploads_per_hour or settings.api_uploads_per_hour
-        first = accounts.upload_before(connection, key.key_id, most)
-        if first is not None and (wait := first + HOUR - now) > NOW:
-            raise too_many(wait.total_seconds(), "uploads")
         added = partial(accounts.audio_seconds, connection, key.key_id, now - DAY)
         seconds = resources.cache.get(("audio_seconds", key.key_id), added, FRESH_S)
     if seconds >= settings.api_audio_hours_per_day * HOUR.total_seconds():
         raise too_many(HOUR.total_seconds(), "hours of audio")
+    most = key.uploads_per_hour or settings.api_uploads_per_hour
+    reservation = new_id("reserved")
+    with resources.ledger.transaction() as connection:
+        audit.lock(connection)  # of many at once, each must see those before
+        first = accounts.upload_before(connection, key.key_id, most)
+        if first is not None and (wait := first + HOUR - now) > NOW:
+            raise too_many(wait.total_seconds(), "uploads")
+        accounts.reserve_upload(connection, key.key_id, reservation, now)
+    return reservation
+
+
+def _give_back(resources: AppResources, key: Key, reservation: str) -> None:
+    with suppress(Transient), resources.ledger.transaction() as connection:
+        accounts.give_back(connection, key.key_id, reservation)

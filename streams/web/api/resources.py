@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -18,9 +19,12 @@ from streams.store import audit
 from streams.store.audit import Entry, Views
 from streams.store.database import Ledger
 from streams.store.outbox import Relay
+from streams.web.api.problems import ProblemError
 
 T = TypeVar("T")
 MOST_CACHED: Final = 10_000
+MOST_ARRIVING: Final = 256  # uploads at once, in this process
+MOST_OF_CALLER: Final = 32
 
 
 class Cache:
@@ -44,6 +48,29 @@ class Cache:
         return value
 
 
+class Arrivals:
+    """Uploads whose bodies arrive now, by caller: each may fill the disk with its file."""
+
+    def __init__(self) -> None:
+        self._arriving: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def one_of(self, caller: str) -> Iterator[None]:
+        """Count one arriving upload; raise ``ProblemError`` where that is one too many."""
+        with self._lock:
+            if self._arriving[caller] >= MOST_OF_CALLER or self._arriving.total() >= MOST_ARRIVING:
+                detail = "too many uploads arrive at once: wait for the end of some, then retry"
+                raise ProblemError(429, "too_many_requests", detail, {"Retry-After": "5"})
+            self._arriving[caller] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._arriving[caller] -= 1
+                self._arriving += Counter()  # forgets those at zero
+
+
 class AppResources:
     """Open resources of one process; ``views`` records who viewed what."""
 
@@ -56,6 +83,7 @@ class AppResources:
         self.relay = Relay(self.ledger, settings)
         self.views = Views(self.ledger)
         self.cache = Cache()
+        self.arrivals = Arrivals()
         self.sender = Sender.from_settings(self.ledger, settings)
 
     @classmethod

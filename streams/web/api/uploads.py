@@ -1,5 +1,6 @@
 """``/uploads``: submit a track, by address or by file, and read its progress."""
 
+from functools import partial
 from typing import Annotated, Any
 
 from anyio import to_thread
@@ -99,17 +100,17 @@ async def upload(
 
     The same ``Idempotency-Key`` gives the same answer for seven days, and decides once.
     """
-    await to_thread.run_sync(intake.check_quotas, resources, caller)
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind == "application/json":
-        upload = upload_from_fields(intake.parsed(await _body(request)))
-        check_scheme(upload, resources.settings)
-        taken = await to_thread.run_sync(intake.take_in, resources, upload, caller, idempotency_key)
-    else:
-        async with multipart.received(request, resources.uploads) as form:
-            taken = await to_thread.run_sync(
-                intake.take_file_in, resources, form, caller, idempotency_key
-            )
+    async with intake.reserved(resources, caller) as reservation:
+        if kind == "application/json":
+            upload = upload_from_fields(intake.parsed(await _body(request)))
+            check_scheme(upload, resources.settings)
+            take_in = partial(intake.take_in, resources, upload, caller, idempotency_key)
+            taken = await to_thread.run_sync(partial(take_in, reservation=reservation))
+        else:
+            async with multipart.received(request, resources.uploads) as form:
+                take_in = partial(intake.take_file_in, resources, form, caller, idempotency_key)
+                taken = await to_thread.run_sync(partial(take_in, reservation=reservation))
     resources.relay.wake()
     response.headers["Location"] = f"/v1/uploads/{taken.upload_id}"
     if taken.again:

@@ -2,7 +2,8 @@
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from streams.media.kept_audio import Arriving
 from streams.store.track_facts import TrackFacts
-from streams.web.api import intake
+from streams.web.api import intake, resources
 from tests.support.answers import code
 from tests.support.console import Console
 from tests.support.events import classified
@@ -128,6 +129,38 @@ def test_uploads_of_a_key_are_limited(opened: Callable[..., Console], tmp_path: 
         assert [one.status_code for one in answers] == [202] * most + [429]
         assert 3_500 < int(answers[-1].headers["retry-after"]) <= 3_601
         assert program.get("uploads").status_code == 200
+
+
+def test_a_quota_counts_uploads_while_they_arrive(
+    opened: Callable[..., Console], tmp_path: Path
+) -> None:
+    """Thirty at once came through a quota of one."""
+    console = opened(f"sqlite:///{tmp_path}/ledger.db", uri_schemes="https")
+    program = console.program("ingest", per_hour=1)
+    during: list[int] = []
+
+    def slowly() -> Iterator[bytes]:
+        yield b"{"
+        during.append(program.post("uploads", json=ONE).status_code)
+        yield json.dumps(ONE)[1:].encode()
+
+    headers = {"Content-Type": "application/json"}
+    assert program.post("uploads", content=slowly(), headers=headers).status_code == 202
+    assert during == [429]
+    other = console.program("ingest", per_hour=1)
+    assert other.post("uploads", json={}).status_code == 422  # gives its place back
+    with ThreadPoolExecutor(8) as pool:
+        codes = list(pool.map(lambda _: other.post("uploads", json=ONE).status_code, range(8)))
+    assert sorted(codes) == [202, *[429] * 7]
+
+
+def test_few_uploads_of_a_key_arrive_at_once(
+    console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each may fill the disk with a file."""
+    monkeypatch.setattr(resources, "MOST_OF_CALLER", 0)
+    answer = console.program("ingest").post("uploads", json=ONE)
+    assert (answer.status_code, answer.headers["retry-after"]) == (429, "5")
 
 
 def test_hours_of_audio_of_a_key_are_limited(
