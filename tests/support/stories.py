@@ -7,6 +7,7 @@ from streams.contract import topics
 from streams.contract.records import (
     Declaration,
     Evidence,
+    Match,
     Outcome,
     ReviewRequested,
     TrackDecided,
@@ -33,6 +34,7 @@ def tell(
     at_ms: int = 1_795_000_000_000,
     policy: Bundle = POLICY,
     evidence: tuple[Evidence, ...] = (),
+    matches: tuple[Match, ...] = (),
     **upload: Any,
 ) -> tuple[TrackDecided, ReviewRequested | None]:
     """Deliver, analyse and decide one track; AI likely against a claim of None asks a person."""
@@ -41,7 +43,8 @@ def tell(
     )
     content = upload.get("title", track_id).encode().hex().ljust(64, "0")[:64]
     analysis = event.analysis.model_copy(update={"evidence": evidence})
-    event = event.model_copy(update={"content_sha256": content, "analysis": analysis})
+    found = {"content_sha256": content, "analysis": analysis, "matches": matches}
+    event = event.model_copy(update=found)
     received = UploadReceived(
         upload_id=event.upload_id, upload=event.upload, uploaded_at=uploaded_at
     )

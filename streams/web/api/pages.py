@@ -1,12 +1,14 @@
 """Pages of long lists: a cursor (``streams.store.cursors``) and a limit; ids in paths."""
 
-from collections.abc import Collection
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import Depends, Path, Query
 from pydantic import BaseModel
 
+from streams.contract.records import Label, TrackDecided
+from streams.services.accounts.keys import Key
 from streams.store import queries
+from streams.web.api.disclosure import decision_of, label_of
 from streams.web.api.resources import Resources
 
 DEFAULT: Final = 50
@@ -33,15 +35,26 @@ class PageReader:
         self,
         table: Literal["uploads", "labels", "decisions"],
         track_id: str | None,
-        distributors: Collection[str],
+        caller: Key,
     ) -> Page:
-        """Return a page of a table's records; of all tracks where ``track_id`` is None."""
+        """Return a page of what a key may read; of all tracks where ``track_id`` is None."""
         items, following = queries.records(
             *(self._ledger, table, self._cursor, self._limit),
             track_id=track_id,
-            distributors=distributors,
+            distributors=caller.distributors,
         )
-        return Page(items=items, next_cursor=following)
+        return Page(items=_shown(items, table, caller), next_cursor=following)
+
+
+def _shown(items: list[dict[str, Any]], table: str, caller: Key) -> list[dict[str, Any]]:
+    """Return records as a caller may read them; as they are where all may be read."""
+    if not caller.distributors or table == "uploads":
+        return items
+    if table == "labels":
+        shown = [label_of(caller, Label.model_validate(one)) for one in items]
+        return [one.model_dump(mode="json", exclude_none=True) for one in shown]
+    decisions = [decision_of(caller, TrackDecided.model_validate(one)) for one in items]
+    return [one.model_dump(mode="json", exclude_none=True) for one in decisions]
 
 
 Reader = Annotated[PageReader, Depends()]

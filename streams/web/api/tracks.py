@@ -14,6 +14,7 @@ from streams.services import evidence_pictures, timeline
 from streams.services.accounts.keys import Key
 from streams.store import queries
 from streams.web.api.callers import CanRead
+from streams.web.api.disclosure import decision_of
 from streams.web.api.pages import Id, Page, Reader
 from streams.web.api.problems import ProblemError, documented
 from streams.web.api.resources import AppResources, Resources
@@ -54,13 +55,13 @@ class Story(BaseModel):
 @router.get("/tracks/{track_id:path}/labels", responses=READ)
 def labels(track_id: Id, caller: CanRead, reader: Reader) -> Page:
     """Return every label that a track ever had, latest first."""
-    return reader.page("labels", track_id, caller.distributors)
+    return reader.page("labels", track_id, caller)
 
 
 @router.get("/tracks/{track_id:path}/decisions", responses=READ)
 def decisions(track_id: Id, caller: CanRead, reader: Reader) -> Page:
     """Return every decision about a track, latest first."""
-    return reader.page("decisions", track_id, caller.distributors)
+    return reader.page("decisions", track_id, caller)
 
 
 @router.get("/tracks/{track_id:path}/story", response_model=Story, responses=READ)
@@ -82,7 +83,8 @@ def track(resources: Resources, track_id: Id, caller: CanRead) -> Track:
     decided = queries.latest_decision(ledger, track_id, own)
     if not uploads and decided is None:
         raise _no_track(track_id)
-    return Track(track_id=track_id, decision=decided, upload_ids=uploads)
+    shown = decided and decision_of(caller, decided)
+    return Track(track_id=track_id, decision=shown, upload_ids=uploads)
 
 
 def _no_track(track_id: str) -> ProblemError:
@@ -134,9 +136,9 @@ def _picture(caller: Key, resources: AppResources, decision_id: str, ending: str
 
 
 def decision_for(caller: Key, resources: AppResources, decision_id: str) -> TrackDecided:
-    """Return a decision that a key may read, or end the request with 404."""
+    """Return a decision as a key may read it, or end the request with 404."""
     ledger = resources.ledger
     decided = queries.decision(ledger, decision_id=decision_id)
     if decided is None or not queries.is_of(ledger, decided.upload_id, caller.distributors):
         raise ProblemError(404, "no_such_decision", f"there is no decision {decision_id}")
-    return decided
+    return decision_of(caller, decided)

@@ -13,6 +13,7 @@ from streams.services.upload_inputs import check_scheme, upload_from_fields
 from streams.store.queries import Progress, is_of, progress_of
 from streams.web.api import intake, multipart, pages
 from streams.web.api.callers import CanRead, CanUpload
+from streams.web.api.disclosure import decision_of
 from streams.web.api.problems import ProblemError, documented
 from streams.web.api.resources import AppResources, Resources
 
@@ -136,7 +137,7 @@ def uploads(
     track_id: Annotated[str | None, Query(max_length=256)] = None,
 ) -> pages.Page:
     """Return uploads, latest first."""
-    return reader.page("uploads", track_id, caller.distributors)
+    return reader.page("uploads", track_id, caller)
 
 
 @router.get("/uploads/{upload_id}", responses=OF_ONE)
@@ -151,7 +152,7 @@ def decision(resources: Resources, upload_id: pages.Id, caller: CanRead) -> Trac
     decided = _progress(caller, resources, upload_id).decision
     if decided is None:
         raise ProblemError(404, "not_decided", f"upload {upload_id} has no decision")
-    return decided
+    return decision_of(caller, decided)
 
 
 def _progress(caller: Key, resources: AppResources, upload_id: str) -> Progress:

@@ -1,7 +1,9 @@
 """Whose an API key is: what it writes and reads of its distributors, and of no other one."""
 
+import pytest
 from starlette.testclient import TestClient
 
+from streams.contract.records import Match
 from tests.support.answers import code
 from tests.support.console import Console
 from tests.support.stories import hear, tell
@@ -42,6 +44,34 @@ def test_every_route_hides_what_is_of_another_distributor(console: Console) -> N
             assert other_answer.status_code == 404, path
         shown += own_answer.status_code == 200
     assert shown >= 9
+
+
+@pytest.mark.parametrize("kind", ["catalogue", "stay_down", "registered_ai"])
+def test_no_route_shows_a_bound_key_what_its_upload_is_found_in(
+    console: Console, kind: str
+) -> None:
+    """Else a piece of an unreleased track would be enough to learn whose and where it is."""
+    secrets = ("B-album-07", "bank of B", "0123456789abcdef" * 4, "61.25", "known.score")
+    match = Match.model_validate(
+        {"match_class": "contained", "bank": secrets[1], "bank_kind": kind, "item_id": secrets[0]}
+        | {"sentence": "It is in B-album-07.", "content_sha256": secrets[2], "score": 0.9}
+        | {"known_start_s": 61.25, "start_s": 0.0, "overlap_s": 30.0}
+    )
+    ledger = console.resources.ledger
+    decided, _ = tell(ledger, f"T-{kind}", distributor="A", matches=(match,))
+    hear(ledger, decided, "b" * 64)
+    ids = {"upload_id": decided.upload_id, "decision_id": decided.decision_id}
+    values = VALUES | ids | {"track_id": decided.track_id}
+    bound, platform = console.program("ingest", "A"), console.program("ingest")
+    open_to_platform = 0
+    for method, path, _ in _api():
+        target = path.replace(":path", "").format_map(values).lstrip("/")
+        if method == "GET":
+            answer = bound.get(target)
+            assert [one for one in secrets if one in answer.text] == [], path
+            open_to_platform += all(one in platform.get(target).text for one in secrets)
+            assert "matches" not in answer.text or '"overlap_s":30.0' in answer.text
+    assert open_to_platform == 4  # of an upload, of a track, by its id, in a list
 
 
 def test_of_one_track_each_sees_its_own_deliveries(console: Console) -> None:
