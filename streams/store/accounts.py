@@ -163,25 +163,26 @@ def see_key(connection: Connection, key_id: str, now: datetime) -> None:
     connection.execute(update(API_KEYS).filter_by(key_id=key_id).values(used_at=now))
 
 
-def reserve_upload(connection: Connection, key_id: str, reservation: str, now: datetime) -> None:
-    """Count an upload that arrives against the quotas of a key; drop what no longer counts."""
-    row = {"key_id": key_id, "at": now, "upload_id": reservation}
-    insert_new(connection, KEY_UPLOADS, [row])
+def use_key(
+    connection: Connection,
+    key_id: str,
+    upload_id: str,
+    now: datetime,
+    reservation: str | None = None,
+) -> None:
+    """Count an upload, or a reservation of one, against the quotas of a key.
+
+    It takes the place of its ``reservation``. What no longer counts is deleted.
+    """
+    if reservation is not None:
+        give_back(connection, key_id, reservation)
+    insert_new(connection, KEY_UPLOADS, [{"key_id": key_id, "at": now, "upload_id": upload_id}])
     connection.execute(delete(KEY_UPLOADS).where(KEY_UPLOADS.c.at < now - USAGE_KEPT))
 
 
 def give_back(connection: Connection, key_id: str, reservation: str) -> None:
     """Delete a reservation that has become no upload."""
     connection.execute(delete(KEY_UPLOADS).filter_by(key_id=key_id, upload_id=reservation))
-
-
-def use_key(
-    connection: Connection, key_id: str, upload_id: str, now: datetime, reservation: str | None
-) -> None:
-    """Count an upload against the quotas of a key, in place of its reservation."""
-    if reservation is not None:
-        give_back(connection, key_id, reservation)
-    insert_new(connection, KEY_UPLOADS, [{"key_id": key_id, "at": now, "upload_id": upload_id}])
 
 
 def upload_before(connection: Connection, key_id: str, number: int) -> datetime | None:

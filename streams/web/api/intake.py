@@ -235,7 +235,7 @@ def _reserve(resources: AppResources, key: Key) -> str:
         first = accounts.upload_before(connection, key.key_id, most)
         if first is not None and (wait := first + HOUR - now) > NOW:
             raise too_many(wait.total_seconds(), "uploads")
-        accounts.reserve_upload(connection, key.key_id, reservation, now)
+        accounts.use_key(connection, key.key_id, reservation, now)
     return reservation
 
 

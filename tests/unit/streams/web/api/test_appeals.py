@@ -26,7 +26,8 @@ def test_an_appeal_is_handed_in_once(console: Console, program: TestClient) -> N
     assert program.get(f"appeals/{answer.json()['appeal_id']}").json()["state"] == "received"
     again = program.post("appeals", json=body)
     assert (again.status_code, again.json()["code"]) == (409, "already_open")
-    large = {"evidence": [body["evidence"][0] | {"note": "n" * 2_000}] * 40}
+    stems = {"type": "stems", "uri": "https://example.org/stems.zip", "note": "n" * 2_000}
+    large = {"evidence": [stems] * 40}
     answer = program.post("appeals", json=body | large)
     assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
     for wrong in ({"decision_id": "dec_0"}, {"grounds": "just because"}, {"statement": ""}):
