@@ -179,6 +179,8 @@ def _in_brief(table: str, row: Row) -> tuple[str, ...]:
             )
             details = f"{audio['duration_s']} s, content {row['content_sha256'][:16]}"
             return "decoded", sentence, details
+        case "left_out":
+            return "left_out", f"Older {words(row['table'])} are left out: there are too many.", ""
         case "applied":
             return "applied", APPLIED[row["result"]], row["decision_id"]
         case "dead_letters":

@@ -58,7 +58,8 @@ def listed(
     open_states = APPEALS.c.state.in_(PENDING_STATES)
     changes = latest(*APPEALS.c).where(open_states if pending else ~open_states)
     with ledger.reading() as connection:
-        page = part(connection, changes, WAITING if pending else ENDED, cursor, limit)
+        order = WAITING if pending else ENDED
+        page = part(connection, changes, order, cursor, limit, large=APPEALS.c.record)
     return page.of([parse(AppealChanged, row["record"].encode()) for row in page.rows])
 
 

@@ -8,12 +8,14 @@ to another place of the same list.
 import csv
 import warnings
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import accumulate
 from typing import Any, Final, Generic, TypeVar
 
 import sqlakeyset
-from sqlalchemy import Connection, Integer, RowMapping, Select, UnaryExpression
+from sqlalchemy import ColumnElement, Connection, Integer, RowMapping, Select, UnaryExpression, func
 
 from detector.errors import BadInput
 from streams.store.tables import Moment, Words
@@ -21,6 +23,7 @@ from streams.store.tables import Moment, Words
 S = TypeVar("S")
 T = TypeVar("T")
 Order = tuple[UnaryExpression[Any], ...]
+PART_BYTES: Final = 2**21
 LARGEST: Final = 2**31 - 1  # of the databases' integers
 KINDS: Final[dict[type, type]] = {Integer: int, Moment: datetime, Words: str}
 # ``part`` leaves out the rows that this warning is about.
@@ -48,9 +51,17 @@ class Part(Generic[T]):
 
 
 def part(
-    connection: Connection, question: Select[Any], order: Order, cursor: str | None, limit: int
+    connection: Connection,
+    question: Select[Any],
+    order: Order,
+    cursor: str | None,
+    limit: int,
+    *,
+    large: ColumnElement[Any] | None = None,
 ) -> Part[RowMapping]:
     """Return the part of a query at a cursor; None: the first part.
+
+    Where a column is ``large``, a part ends before its values exceed ``PART_BYTES``.
 
     The query selects each column of the order by itself (not its whole table). The last one must
     be unique. Rows without a value of the first one are in no part.
@@ -60,6 +71,13 @@ def part(
     """
     marker = None if cursor is None else _read(cursor, order)
     ordered = question.where(order[0].element.is_not(None)).order_by(*order)
+    if large is not None:
+        sizes = func.length(large).label("size")
+        keys = ordered.with_only_columns(*(by.element for by in order), sizes)
+        nearest = list(sqlakeyset.select_page(connection, keys, limit, page=marker))
+        if marker is not None and marker.backwards:
+            nearest.reverse()
+        limit = max(1, fitting(row.size for row in nearest))
     page = sqlakeyset.select_page(connection, ordered, limit, page=marker)
     paging = page.paging
     return Part(
@@ -67,6 +85,11 @@ def part(
         _write(paging.previous) if page and paging.has_previous else None,
         _write(paging.next) if page and paging.has_next else None,
     )
+
+
+def fitting(sizes: Iterable[int | None]) -> int:
+    """Return how many of the first values have ``PART_BYTES`` at most together."""
+    return sum(total <= PART_BYTES for total in accumulate(size or 0 for size in sizes))
 
 
 def _write(marker: sqlakeyset.Marker) -> str:

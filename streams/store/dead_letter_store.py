@@ -123,7 +123,7 @@ def part(
     """Return a part of the matching dead letters, latest first; may raise ``BadCursor``."""
     question = _select(filters, *WHOLE)
     with ledger.reading() as connection:
-        page = cursors.part(connection, question, LATEST, cursor, limit)
+        page = cursors.part(connection, question, LATEST, cursor, limit, large=LETTERS.c.value)
     return page.of([_letter(row) for row in page.rows])
 
 

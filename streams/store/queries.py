@@ -11,7 +11,7 @@ from sqlalchemy import Column, ColumnElement, Connection, func, literal, select,
 from streams.contract.records import ObservationRef, TrackDecided, TrackFingerprinted, parse
 from streams.contract.records.policy import StatementWritten
 from streams.store.account_tables import AUDIT
-from streams.store.cursors import part
+from streams.store.cursors import fitting, part
 from streams.store.database import Ledger, count, first_parsed, parsed
 from streams.store.tables import (
     ANALYSES,
@@ -31,6 +31,7 @@ STORY: Final = tuple(
     if "track_id" in table.c and "record" in table.c and not table.info.get("people")
 )
 VERSIONS: Final = 50
+STORY_ROWS: Final = 1_000  # of a table about one track
 Stage = Literal["received", "fingerprinted", "classified", "decided", "dead_letter"]
 ROWS: Final = {
     "received": UPLOADS,
@@ -199,7 +200,8 @@ def records(
     if track_id is not None:
         question = question.where(table.c.track_id == track_id)
     with ledger.reading() as connection:
-        page = part(connection, question, (table.c.recorded_at.desc(), key.desc()), cursor, limit)
+        order = (table.c.recorded_at.desc(), key.desc())
+        page = part(connection, question, order, cursor, limit, large=table.c.record)
     return [orjson.loads(row["record"]) for row in page.rows], page.next
 
 
@@ -224,19 +226,31 @@ def statements(
 
 
 def story(ledger: Ledger, track_id: str, distributors: Collection[str] = ()) -> list[Entry]:
-    """Return everything about a track, oldest first."""
+    """Return what is stored about a track, oldest first; of each table the latest that fit.
+
+    Where older rows are left out, the first entry is of the table ``left_out``.
+    """
     letters, actions = DEAD_LETTERS.c, ACTIONS.c
     others = {
         DEAD_LETTERS: [letters.source, letters.processor, letters.reason, letters.detail],
         ACTIONS: list(actions),
     }
+    large = {DEAD_LETTERS: letters.detail, ACTIONS: actions.why}
     entries: list[Entry] = []
     with ledger.reading() as connection:
         for table in (*STORY, *others):
             columns = others.get(table) or [table.c.record]
             about = table.c.track_id == track_id, _of(table.c.upload_id, distributors)
-            question = select(table.c.recorded_at.label("at"), *columns)
-            for row in connection.execute(question.where(*about)):
+            question = select(table.c.recorded_at.label("at"), *columns).where(*about)
+            latest = question.order_by(table.c.recorded_at.desc(), *table.primary_key)
+            # Anybody may deliver a track a thousand times, each time with much about it.
+            size = func.length(large.get(table, columns[0]))
+            sizes = latest.with_only_columns(size).limit(STORY_ROWS + 1)
+            stored = connection.scalars(sizes).all()
+            shown = min(fitting(stored), STORY_ROWS)
+            if shown < len(stored):
+                entries.append(Entry("left_out", None, {"table": table.name}))
+            for row in connection.execute(latest.limit(shown)):
                 fields = {column.name: row._mapping[column] for column in columns}
                 record = fields if table in others else orjson.loads(fields["record"])
                 entries.append(Entry(table.name, row.at, record))

@@ -113,7 +113,7 @@ def failed(ledger: Ledger, cursor: str | None, limit: int) -> Part[RowMapping]:
         DELIVERIES.c.error.is_not(None), DELIVERIES.c.state.in_(("waiting", "given_up"))
     )
     with ledger.reading() as connection:
-        return part(connection, question, FAILED, cursor, limit)
+        return part(connection, question, FAILED, cursor, limit, large=DELIVERIES.c.body)
 
 
 def replay(connection: Connection, webhook_id: str, since: datetime) -> int:

@@ -17,7 +17,7 @@ from starlette.requests import ClientDisconnect, Request
 from streams.media.kept_audio import Arriving, KeptUploads
 from streams.web.api.problems import ProblemError
 
-METADATA_BYTES: Final = 256 * 1024
+METADATA_BYTES: Final = 64 * 1024  # each record about the upload repeats them
 OVERHEAD_BYTES: Final = METADATA_BYTES + 64 * 1024  # of a form around its file
 
 # Bodies are bounded by the framework before anything reads them; the routes that take files say

@@ -19,7 +19,7 @@ Id = Annotated[str, Path(min_length=1, max_length=256)]
 
 
 class Page(BaseModel):
-    """A page of records, latest first."""
+    """A page of records, latest first; it ends early where records are large."""
 
     items: list[dict[str, Any]]
     next_cursor: str | None = None

@@ -18,7 +18,7 @@ from streams.web.api.problems import ProblemError, documented
 from streams.web.api.resources import AppResources, Resources
 
 router = APIRouter(tags=["uploads"])
-JSON_BYTES = 256 * 1024
+JSON_BYTES = multipart.METADATA_BYTES
 OF_ONE = documented(401, 403, 404, 422, 429, 503)
 BODY: dict[str, Any] = {
     "requestBody": {

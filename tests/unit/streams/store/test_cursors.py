@@ -1,10 +1,11 @@
 """Parts of a long list, on both databases."""
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from streams.contract import topics
 from streams.stages.ledger import project
+from streams.store import cursors
 from streams.store.cursors import BadCursor, Order, part
 from streams.store.database import Ledger
 from streams.store.tables import UPLOADS
@@ -32,3 +33,24 @@ def test_parts_follow_each_other_both_ways_whatever_is_added(ledger: Ledger) -> 
     shown = [[row["track_id"] for row in one.rows] for one in (first, second, third, back)]
     assert shown == [["T-1", "T-2"], ["T-3", "T-4"], ["T-5"], ["T-3", "T-4"]]
     assert (first.previous, third.next) == (None, None)
+
+
+def test_a_part_ends_before_it_is_too_large(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two hundred uploads with all that may be said of them are no answer of 49 MB."""
+    for number in range(1, 6):
+        project(ledger, [message(topics.UPLOADED, received(f"T-{number}"))])
+    with ledger.reading() as connection:
+        size = connection.scalar(select(func.length(UPLOADS.c.record)).limit(1)) or 0
+        monkeypatch.setattr(cursors, "PART_BYTES", 2 * size + 10)
+        large = UPLOADS.c.record
+        first = part(connection, QUESTION, BY_TIME, None, 9, large=large)
+        second = part(connection, QUESTION, BY_TIME, first.next, 9, large=large)
+        third = part(connection, QUESTION, BY_TIME, second.next, 9, large=large)
+        back = part(connection, QUESTION, BY_TIME, third.previous, 9, large=large)
+        monkeypatch.setattr(cursors, "PART_BYTES", 1)
+        single = part(connection, QUESTION, BY_TIME, None, 9, large=large)
+    shown = [[row["track_id"] for row in one.rows] for one in (first, second, third, back, single)]
+    assert shown == [["T-1", "T-2"], ["T-3", "T-4"], ["T-5"], ["T-3", "T-4"], ["T-1"]]
+    assert third.next is None

@@ -4,8 +4,9 @@ import pytest
 
 from streams.contract import topics
 from streams.policy.decide import decide
+from streams.services import timeline
 from streams.stages.ledger import project
-from streams.store import queries
+from streams.store import cursors, queries
 from streams.store.database import Ledger
 from tests.support.events import (
     classified,
@@ -88,3 +89,21 @@ def test_statements_are_read_page_by_page(ledger: Ledger, monkeypatch: pytest.Mo
     assert [statement.track_id for statement in read][::2] == ["T-0", "T-2", "T-4"]
     assert sorted(read, key=lambda statement: statement.track_id) == written
     assert list(queries.statements(ledger, track_id="T-3")) == [written[3]]
+
+
+def test_a_long_story_keeps_its_latest_entries_and_states_that_others_are_left_out(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        tell(ledger, at_ms=1_795_000_000_000 + 1_000 * number, title=f"Delivery {number}")
+    whole = queries.story(ledger, "T-1")
+    assert "left_out" not in {entry.table for entry in whole}
+    monkeypatch.setattr(queries, "STORY_ROWS", 2)
+    short = queries.story(ledger, "T-1")
+    titles = [one.record["upload"]["title"] for one in short if one.table == "uploads"]
+    assert titles == ["Delivery 1", "Delivery 2"]
+    assert {"table": "uploads"} in [one.record for one in short if one.table == "left_out"]
+    sentences = [entry.sentence for entry in timeline.story(short, {})]
+    assert "Older uploads are left out: there are too many." in sentences
+    monkeypatch.setattr(cursors, "PART_BYTES", 1)
+    assert {entry.table for entry in queries.story(ledger, "T-1")} == {"left_out"}
