@@ -43,8 +43,8 @@ def tell(
     )
     content = upload.get("title", track_id).encode().hex().ljust(64, "0")[:64]
     analysis = event.analysis.model_copy(update={"evidence": evidence})
-    found = {"content_sha256": content, "analysis": analysis, "matches": matches}
-    event = event.model_copy(update=found)
+    changes = {"content_sha256": content, "analysis": analysis, "matches": matches}
+    event = event.model_copy(update=changes)
     received = UploadReceived(
         upload_id=event.upload_id, upload=event.upload, uploaded_at=uploaded_at
     )

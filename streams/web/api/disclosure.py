@@ -1,7 +1,7 @@
 """What a key reads of a decision: a key that is bound to distributors nothing about others.
 
-A match names the track, the content and the bank of another holder, and a piece of a recording
-would be enough to ask for it. Features and internal reasons show where thresholds are.
+A match names the track, the content and the bank of another holder: a piece of a recording would
+be enough to ask for it. Features and internal reasons show where thresholds are.
 """
 
 from collections.abc import Mapping

@@ -15,6 +15,7 @@ from typing import IO, Any, Final
 
 from fastapi import APIRouter
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from detector.errors import BadInput
 from streams.media.audio_formats import container_of
@@ -26,6 +27,7 @@ from streams.web.console.auth import CanRead, PageError
 router = APIRouter()
 BLOCK: Final = 2**18
 BELIEVED_S: Final = 600.0
+DIGITS: Final = 18  # of a number of bytes; Python refuses to read thousands
 RANGE: Final = re.compile(r"bytes=(\d*)-(\d*)")
 
 
@@ -82,9 +84,10 @@ def _answer(source: IO[bytes], requested: str | None) -> Response:
     bounds = RANGE.fullmatch(requested.strip()) if requested else None
     if bounds and (bounds[1] or bounds[2]):
         if bounds[1]:
-            start, end = int(bounds[1]), min(int(bounds[2] or size - 1), size - 1)
+            start = _number(bounds[1])
+            end = min(_number(bounds[2]) if bounds[2] else size - 1, size - 1)
         else:
-            start = max(0, size - int(bounds[2]))
+            start = max(0, size - _number(bounds[2]))
         if start >= size or start > end:
             source.close()
             return Response(status_code=416, headers={"Content-Range": f"bytes */{size}"})
@@ -92,11 +95,30 @@ def _answer(source: IO[bytes], requested: str | None) -> Response:
         headers["Content-Range"] = f"bytes {start}-{end}/{size}"
     headers["Content-Length"] = str(end - start + 1)
     source.seek(start)
-    return StreamingResponse(_blocks(source, end - start + 1), status, headers, kind)
+    return PlayedPart(source, end - start + 1, status, headers, kind)
+
+
+def _number(digits: str) -> int:
+    """Return a number that is beyond every file where it has very many digits."""
+    return int(digits) if len(digits) < DIGITS else 10**DIGITS
+
+
+class PlayedPart(StreamingResponse):
+    """So many bytes of a file, which is closed at the end, also where the client has gone."""
+
+    def __init__(
+        self, source: IO[bytes], length: int, status: int, headers: dict[str, str], kind: str
+    ) -> None:
+        super().__init__(_blocks(source, length), status, headers, kind)
+        self._source = source
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        with self._source:
+            await super().__call__(scope, receive, send)
 
 
 def _blocks(source: IO[bytes], left: int) -> Iterator[bytes]:
-    with source:
-        while left > 0 and (block := source.read(min(BLOCK, left))):
-            left -= len(block)
-            yield block
+    while left > 0 and (block := source.read(min(BLOCK, left))):
+        left -= len(block)
+        yield block

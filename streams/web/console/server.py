@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import sys
+from collections import Counter
 from contextlib import suppress
 from typing import Final, TextIO
 
@@ -18,6 +19,7 @@ from streams.runtime.health import Health, serve
 from streams.runtime.processes import end_within
 from streams.runtime.settings import Settings
 from streams.services.accounts.sessions import first_link
+from streams.services.accounts.users import place_of
 from streams.store.database import Ledger
 from streams.web.api.resources import AppResources
 from streams.web.console.app import create
@@ -26,8 +28,9 @@ log = structlog.get_logger()
 
 GRACE_S: Final = 5
 SLOW_S: Final = 20.0
-SLOW_BYTES: Final = 20_000  # of a request that is not whole after SLOW_S: fewer end it
+SLOW_BYTES: Final = 20_000  # fewer in SLOW_S end a request, or a response that is not read
 CONNECTIONS: Final = 4_000  # at once; each may hold a head of 32 KB
+OF_ONE_PLACE: Final = 200  # of those; our own proxies have all
 
 
 def run_console(settings: Settings) -> int:
@@ -95,16 +98,47 @@ def config_of(app: ASGIApp, settings: Settings) -> uvicorn.Config:
 
 
 class TimedProtocol(H11Protocol):
-    """Closes a connection whose request arrives too slowly; uvicorn waits for ever."""
+    """Closes connections that are slow to send or to read, and those that are too many.
 
+    uvicorn waits for ever, and serves the first that come.
+    """
+
+    place = ""  # that connections are counted by
+    since = 0.0
     _timer: asyncio.TimerHandle | None = None
+    _reader: asyncio.TimerHandle | None = None
 
     def connection_made(  # type: ignore[override] # as uvicorn's
         self, transport: asyncio.Transport
     ) -> None:
-        """Await the head of the first request."""
+        """Make room, and await the head of the first request."""
         super().connection_made(transport)
+        host = self.client[0] if self.client else ""
+        self.place, self.since = place_of(host), self.loop.time()
+        self._make_room(is_proxy=host in getattr(self.app, "trusted_hosts", ()))
         self._watch()
+
+    def _make_room(self, *, is_proxy: bool) -> None:
+        """End the connection that waits for longest, of a place that has more than its share."""
+        served = [one for one in self.connections if isinstance(one, TimedProtocol)]
+        all_open = [one for one in served if not one.transport.is_closing()]
+        places = Counter(one.place for one in all_open)
+        is_crowded = places[self.place] > OF_ONE_PLACE and not is_proxy
+        if not is_crowded and len(all_open) < CONNECTIONS:
+            return
+        place = self.place if is_crowded else places.most_common(1)[0][0]
+        waiting = [one for one in all_open if one.place == place and one.awaits_a_head]
+        others = [one for one in waiting if one is not self]
+        oldest = min(others, key=lambda one: one.since, default=None)
+        if oldest is not None:
+            oldest.transport.abort()
+        elif is_crowded:
+            self.transport.abort()
+
+    @property
+    def awaits_a_head(self) -> bool:
+        """Whether nothing is answered here, and no request has come whole to its body."""
+        return self.conn.their_state is h11.IDLE
 
     def data_received(self, data: bytes) -> None:
         """Count what arrives."""
@@ -112,9 +146,31 @@ class TimedProtocol(H11Protocol):
         super().data_received(data)
         self._watch()
 
+    def pause_writing(self) -> None:
+        """Await a client that does not read; while paused, nothing more is written."""
+        super().pause_writing()
+        self._watch_reader()
+
+    def resume_writing(self) -> None:
+        """Await the rest alone."""
+        super().resume_writing()
+        self._stop_reader()
+        self._flush_soon()
+
+    def on_response_complete(self) -> None:
+        """Await the end of what is still to be sent, where this was the last response."""
+        super().on_response_complete()
+        self._flush_soon()
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Await the end of what is still to be sent."""
+        super().timeout_keep_alive_handler()
+        self._flush_soon()
+
     def connection_lost(self, exc: Exception | None) -> None:
         """Await nothing any more."""
         self._stop()
+        self._stop_reader()
         super().connection_lost(exc)
 
     def _watch(self) -> None:
@@ -135,6 +191,26 @@ class TimedProtocol(H11Protocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def _watch_reader(self) -> None:
+        unread = self.transport.get_write_buffer_size()
+        self._reader = self.loop.call_later(SLOW_S, self._judge_reader, unread)
+
+    def _judge_reader(self, before: int) -> None:
+        if before - self.transport.get_write_buffer_size() < SLOW_BYTES:
+            self.transport.abort()
+        else:
+            self._watch_reader()
+
+    def _stop_reader(self) -> None:
+        if self._reader is not None:
+            self._reader.cancel()
+            self._reader = None
+
+    def _flush_soon(self) -> None:
+        """A transport that closes waits for ever until its client has read the rest."""
+        if self.transport.is_closing() and not self.flow.write_paused:
+            self.loop.call_later(SLOW_S, self.transport.abort)
 
 
 async def _beat(server: uvicorn.Server, health: Health) -> None:

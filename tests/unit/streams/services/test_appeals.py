@@ -115,6 +115,6 @@ def test_of_appeals_that_wait_one_is_read_for_a_decision(
     lead = person("lea", "lead")
     appeals.advance(ledger, sent[0].appeal_id, 0, Step("admissible"), lead)
     assert read() == [("admissible", 1), ("received", 0)]
-    for one in sent[1:]:
-        appeals.advance(ledger, one.appeal_id, 0, Step("withdrawn"), lead)
+    for appeal in sent[1:]:
+        appeals.advance(ledger, appeal.appeal_id, 0, Step("withdrawn"), lead)
     assert read() == [("admissible", 1), ("withdrawn", 1), ("withdrawn", 1)]

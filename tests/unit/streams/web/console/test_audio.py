@@ -1,12 +1,16 @@
 """Audio on the console's pages: what is played of it, and in which ranges."""
 
+import asyncio
 import hashlib
+import io
 from pathlib import Path
 
 import sqlalchemy
+from starlette.types import Message
 
 from streams.media.kept_audio import Arriving
 from streams.store.account_tables import AUDIT
+from streams.web.console.audio import PlayedPart
 from tests.support.console import Console
 from tests.support.stories import hear, tell
 
@@ -40,6 +44,9 @@ def test_audio_comes_in_ranges(console: Console) -> None:
         ("bytes=10-9999", 206, 194, "bytes 10-203/204"),
         ("bytes=204-", 416, 0, "bytes */204"),
         ("bytes=9-2", 416, 0, "bytes */204"),
+        (f"bytes={'9' * 5_000}-", 416, 0, "bytes */204"),
+        (f"bytes=200-{'9' * 5_000}", 206, 4, "bytes 200-203/204"),
+        (f"bytes=-{'9' * 5_000}", 206, 204, "bytes 0-203/204"),
     ):
         answer = browser.get(path, headers={"Range": asked})
         assert (answer.status_code, len(answer.content)) == (status, length), asked
@@ -84,3 +91,17 @@ def test_a_file_that_was_swapped_after_the_analysis_is_not_played(
     answer = browser.get(path, headers={"Range": "bytes=1-"})
     assert answer.status_code == 410
     assert "not the file that was analysed" in answer.text
+
+
+def test_a_file_is_closed_where_its_client_has_gone() -> None:
+    source = io.BytesIO(bytes(1_000))
+    part = PlayedPart(source, 1_000, 200, {}, "audio/wav")
+
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def send(_: Message) -> None:
+        await asyncio.Event().wait()  # it reads nothing
+
+    asyncio.run(part({"type": "http"}, receive, send))
+    assert source.closed

@@ -16,7 +16,7 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 from starlette.types import ASGIApp
@@ -27,7 +27,7 @@ from streams.services.accounts import sessions, users
 from streams.store.account_tables import LOGIN_ATTEMPTS
 from streams.store.database import Ledger
 from streams.web.console import server
-from streams.web.console.server import config_of, offer_link
+from streams.web.console.server import TimedProtocol, config_of, offer_link
 from tests.support.accounts import create_user
 from tests.support.console import ADDRESS, Console
 
@@ -118,6 +118,7 @@ def test_many_halves_hold_up_nobody(
     serving: Callable[[ASGIApp], int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(server, "SLOW_S", 3.0)
+    monkeypatch.setattr(server, "OF_ONE_PLACE", 2_000)
     port = serving(APP)
     with ExitStack() as stack:
         halves = [
@@ -133,6 +134,85 @@ def test_many_halves_hold_up_nobody(
             with suppress(ConnectionResetError):
                 assert client.recv(1) == b""
     assert answer(port).endswith(b"read 4")
+
+
+def test_a_place_has_its_share_of_the_connections(
+    serving: Callable[[ASGIApp], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One address took all 4,000, and everybody else got 503."""
+    monkeypatch.setattr(server, "OF_ONE_PLACE", 20)
+    port = serving(APP)
+    with ExitStack() as stack:
+        halves = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", port), 10))
+            for _ in range(50)
+        ]
+        for client in halves[:30]:  # those that wait for longest make room
+            assert is_closed(client)
+        assert answer(port).endswith(b"read 4")
+
+
+def test_where_all_connections_are_taken_the_largest_crowd_makes_room(
+    serving: Callable[[ASGIApp], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "CONNECTIONS", 30)
+    port = serving(APP)
+    with ExitStack() as stack:
+
+        def connect(source: str) -> socket.socket:
+            client = socket.create_connection(("127.0.0.1", port), 10, (source, 0))
+            return stack.enter_context(client)
+
+        few = connect("127.0.0.3")
+        many = [connect("127.0.0.2") for _ in range(40)]
+        assert all(is_closed(client) for client in many[:12])
+        few.sendall(WHOLE)
+        assert few.recv(4_096).startswith(b"HTTP/1.1 200")
+
+
+def is_closed(client: socket.socket) -> bool:
+    try:
+        return client.recv(1) == b""
+    except ConnectionResetError:
+        return True
+
+
+@pytest.mark.parametrize("size", [40_000_000, 5_000_000])
+def test_a_response_that_is_not_read_is_ended(
+    serving: Callable[[ASGIApp], int], monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    """It held a connection and an open file for as long as it liked."""
+    monkeypatch.setattr(server, "SLOW_S", 0.3)
+    ended = threading.Event()
+    lost = TimedProtocol.connection_lost
+
+    def connection_lost(self: TimedProtocol, exc: Exception | None) -> None:
+        lost(self, exc)
+        ended.set()
+
+    monkeypatch.setattr(TimedProtocol, "connection_lost", connection_lost)
+
+    async def large(_: Request) -> StreamingResponse:
+        return StreamingResponse(bytes(100_000) for _ in range(size // 100_000))
+
+    port = serving(Starlette(routes=[Route("/", large)]))
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        client.connect(("127.0.0.1", port))
+        client.sendall(HEAD + b"Connection: close\r\n\r\n")
+        assert ended.wait(10)
+        with suppress(ConnectionResetError):
+            assert read_all(client) < size
+    with socket.create_connection(("127.0.0.1", port), 10) as client:  # one that reads has all
+        client.sendall(HEAD + b"Connection: close\r\n\r\n")
+        assert read_all(client) > size
+
+
+def read_all(client: socket.socket) -> int:
+    read = 0
+    while part := client.recv(2**20):
+        read += len(part)
+    return read
 
 
 @pytest.mark.parametrize(("trusted", "counted"), [("10.0.0.0/8", "203.0.113.7"), ("", "10.0.0.9")])
