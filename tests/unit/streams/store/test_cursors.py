@@ -38,7 +38,7 @@ def test_parts_follow_each_other_both_ways_whatever_is_added(ledger: Ledger) -> 
 def test_a_part_ends_before_it_is_too_large(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two hundred uploads with all that may be said of them are no answer of 49 MB."""
+    """Two hundred uploads with large metadata were an answer of 49 MB."""
     for number in range(1, 6):
         project(ledger, [message(topics.UPLOADED, received(f"T-{number}"))])
     with ledger.reading() as connection:
