@@ -131,7 +131,7 @@ def login_link(
     echo(f"{settings.console_address()}/enter/{token}")
 
 
-def _samples(folder: Path, seed: int) -> "Iterator[tuple[str, Upload] | Skipped]":
+def _samples(folder: Path, seed: int) -> "Iterator[tuple[str, Upload]]":
     from models.synthesis.samples import write_samples
     from streams.contract.records import Declaration, Tool
     from streams.services.upload_inputs import upload_from_file
