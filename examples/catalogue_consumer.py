@@ -4,8 +4,8 @@ It needs kafka-python, jsonschema and two published schemas (``streams/contract/
 nothing else of Earmark. Three rules make it right, whatever ``apply`` does:
 
 1. The same decision applied twice changes nothing: it is known by its ``decision_id``.
-2. An older decision never undoes a newer one. Newer means: about a later upload, or published
-   later about the same upload, as after a new policy.
+2. An older decision never undoes a newer one. Newer means: with the later ``uploaded_at``; of
+   one upload, with the later Kafka timestamp; of one timestamp, with the greater ``decision_id``.
 3. It answers on ``decisions.applied``, and commits its offset once that answer is stored. So
    silence means: not applied yet.
 
@@ -159,11 +159,12 @@ def apply(database: Database, decision: dict[str, Any], decided_at: str) -> str:
     """Apply a decision; return applied, already_applied or stale. Yours does more than this."""
     track_id, decision_id = decision["track_id"], decision["decision_id"]
     times = (moment(decision["uploaded_at"]), decided_at)
+    place = (*times, decision_id)
     # One partition holds all decisions of a track, so no other process writes this row now.
     known = database.execute(
-        "SELECT decision_id, (uploaded_at, decided_at) > (?, ?) FROM catalogue_tracks "
-        "WHERE track_id = ?",
-        *(*times, track_id),
+        "SELECT decision_id, (uploaded_at, decided_at, decision_id) > (?, ?, ?) "
+        "FROM catalogue_tracks WHERE track_id = ?",
+        *(*place, track_id),
     ).fetchone()
     if known is not None:
         known_id, is_newer = known

@@ -7,10 +7,18 @@ from streams.contract.records import Record
 
 @dataclass(frozen=True)
 class Output:
-    """A record and its topic. The Kafka key is the record's ``key``."""
+    """A record and its topic. The Kafka key is the record's ``key``.
+
+    Its Kafka timestamp is later than ``after_ms``, even where this machine's clock is behind.
+    """
 
     topic: str
     record: Record
+    after_ms: int | None = None
+
+    def timestamp_ms(self, now_ms: int) -> int | None:
+        """Return the timestamp to send; None: the client's clock gives it."""
+        return None if self.after_ms is None else max(now_ms, self.after_ms + 1)
 
 
 @dataclass(frozen=True)
@@ -21,3 +29,4 @@ class Outgoing:
     key: bytes | None
     value: bytes | None
     headers: tuple[tuple[str, bytes], ...] = ()
+    timestamp_ms: int | None = None  # None: the client's clock gives it

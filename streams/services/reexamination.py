@@ -10,17 +10,17 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Final
 
-import orjson
 import structlog
 
 from detector.errors import BadInput, NotYet
 from streams.contract import topics
 from streams.contract.dead_letters import Message
-from streams.contract.records import Cause, Record, TrackDecided, parse
+from streams.contract.output import Output
+from streams.contract.records import Cause, Record, TrackDecided
 from streams.contract.records.policy import TrackReopened
 from streams.contract.records.reviews import AppealChanged, ReviewDecided
 from streams.policy.bundle import Bundle
@@ -35,7 +35,9 @@ from streams.store import reopening
 from streams.store.clock import CheckedClock
 from streams.store.database import Ledger
 from streams.store.policy_releases import Policies
+from streams.store.projections import moment
 from streams.store.reopening import CurrentDecision
+from streams.store.tables import LONG_AGO
 from streams.store.track_facts import TrackFacts
 
 log = structlog.get_logger()
@@ -63,22 +65,22 @@ class NotInLedger(BadInput):
 
 @dataclass(frozen=True)
 class Request:
-    """A track to examine, and why; ``decided``: the last decision about it in the batch."""
+    """A track to examine, and why; ``decided``: the decisions about it in the batch."""
 
     track_id: str
     message: Message
     cause: Cause | None = None
     force: bool = False
-    decided: Message | None = None
+    decided: frozenset[str] = frozenset()
 
     def after(self, earlier: "Request") -> "Request":
-        """Join two requests for one track: one cause is enough, the last decision counts."""
+        """Join two requests for one track: one cause is enough."""
         return Request(
             self.track_id,
             self.message if self.cause or not earlier.cause else earlier.message,
             self.cause or earlier.cause,
             self.force or earlier.force,
-            self.decided or earlier.decided,
+            self.decided | earlier.decided,
         )
 
 
@@ -86,7 +88,7 @@ def request_of(message: Message, record: Record) -> Request | None:
     """Return what a message requests; None for a record that is about no single track."""
     match record:
         case TrackDecided():
-            return Request(record.track_id, message, decided=message)
+            return Request(record.track_id, message, decided=frozenset({record.decision_id}))
         case ReviewDecided():
             return Request(record.track_id, message, Cause(kind="verdict", id=record.verdict_id))
         case AppealChanged():
@@ -109,30 +111,32 @@ class Reexamination:
         self._track_facts, self._clock = TrackFacts(ledger), CheckedClock(ledger)
         self._own: OrderedDict[str, tuple[tuple[int, int], int]] = OrderedDict()
 
-    def news(self, batch: Sequence[Message]) -> list[Message]:
+    def news(self, records: Sequence[tuple[Message, Record]]) -> list[tuple[Message, Record]]:
         """Leave out own decisions that rest on facts of which there are no newer ones.
 
         After a big change nearly all are; this saves examining every track twice. The number of
         verdicts and appeals shows whether there are new ones, since rows are only added.
         """
         own = {
-            message.origin: ids
-            for message in batch
-            if message.topic == topics.DECIDED
-            and (ids := _ids(message)) is not None
-            and ids[0] in self._own
+            record.decision_id: record.track_id
+            for _, record in records
+            if isinstance(record, TrackDecided) and record.decision_id in self._own
         }
         if not own:
-            return list(batch)
+            return list(records)
         self._track_facts.registry("", fresh=True)
         version = self._track_facts.version
-        people = self._track_facts.rulings([track_id for _, track_id in own.values()])
+        people = self._track_facts.rulings(list(own.values()))
         known = {
-            origin
-            for origin, (decision_id, track_id) in own.items()
+            decision_id
+            for decision_id, track_id in own.items()
             if self._own[decision_id] == (version, _statements(people.get(track_id, Rulings())))
         }
-        return [message for message in batch if message.origin not in known]
+        return [
+            (message, record)
+            for message, record in records
+            if not (isinstance(record, TrackDecided) and record.decision_id in known)
+        ]
 
     def await_ledger(
         self, decided: Sequence[tuple[Message, TrackDecided]], timeout_s: float
@@ -146,10 +150,10 @@ class Reexamination:
             LedgerBehind: the ledger has not read so far yet.
         """
         deadline = time.monotonic() + timeout_s
-        decisions = [decision for _, decision in decided]
-        while self._missing(decisions, min(LOOK_S, timeout_s)):
+        published = [(one, moment(message.timestamp_ms) or LONG_AGO) for message, one in decided]
+        while self._missing(published, min(LOOK_S, timeout_s)):
             passed = self._passed()
-            missing = self._missing(decisions, 0.0)  # it may have come before it was passed
+            missing = self._missing(published, 0.0)  # it may have come before it was passed
             lacking = [(message, one) for message, one in decided if one.decision_id in missing]
             late = [
                 one.decision_id
@@ -162,17 +166,19 @@ class Reexamination:
                 raise LedgerBehind(f"{len(late)} decisions, among them {late[0]}")
         return []
 
-    def _missing(self, decisions: Sequence[TrackDecided], timeout_s: float) -> set[str]:
+    def _missing(
+        self, published: Sequence[tuple[TrackDecided, datetime]], timeout_s: float
+    ) -> set[str]:
         """Return the decisions that the ledger still lacks after a time."""
         deadline = time.monotonic() + timeout_s
-        while missing := reopening.missing(self._ledger, decisions):
+        while missing := reopening.missing(self._ledger, published):
             if time.monotonic() >= deadline:
                 break
             time.sleep(0.1)
         return missing
 
-    def superseding(self, requests: Sequence[Request]) -> Iterator[tuple[Message, DecisionRecords]]:
-        """Yield the new decisions, each with the message that requested it.
+    def superseding(self, requests: Sequence[Request]) -> Iterator[tuple[Message, Output]]:
+        """Yield the records of new decisions, each with the message that requested it.
 
         Reads the registry after everything that it is compared with.
         """
@@ -194,21 +200,16 @@ class Reexamination:
             metrics.REDECIDED.labels(cause, result).inc()
             if records is not None:
                 count_decision(records)
-                yield request.message, records
+                after_ms = round(decision.recorded_at.timestamp() * 1_000)
+                for output in records.outputs():
+                    yield request.message, replace(output, after_ms=after_ms)
 
     def _examine(
         self, current: CurrentDecision, request: Request, bundle: Bundle, people: Rulings
     ) -> DecisionRecords | None:
         event, before = current.event, current.decided
-        if request.decided is not None:
-            published = parse(TrackDecided, request.decided.value)
-            at = datetime.fromtimestamp(request.decided.timestamp_ms / 1_000, UTC)
-            published_at = (published.uploaded_at, at)
-            later = published_at < (before.uploaded_at, current.recorded_at)
-            if published.decision_id != before.decision_id and not later:
-                before = published  # of one moment: the catalogue has what came last
-            elif published.decision_id != before.decision_id and request.cause is None:
-                return None  # a later decision is current, and is examined by itself
+        if request.cause is None and before.decision_id not in request.decided:
+            return None  # a later decision is current, and is examined by itself
         now = self._clock.now()
         facts = self._track_facts.facts(event, now, bundle.name, people)
         version = self._track_facts.version  # of the registry that these facts are of
@@ -230,15 +231,6 @@ def _statements(people: Rulings) -> int:
     """Return a number that differs after any verdict or change of an appeal that counts."""
     verdicts = (one.verdict_id for one in people.verdicts)
     return hash(frozenset((*verdicts, *(one.change_id for one in people.appeals))))
-
-
-def _ids(message: Message) -> tuple[str, str] | None:
-    """Return decision and track of a message that may be a decision, at little cost."""
-    try:
-        fields = orjson.loads(message.value or b"")
-        return fields["decision_id"], fields["track_id"]
-    except (orjson.JSONDecodeError, KeyError, TypeError):
-        return None
 
 
 @contextmanager

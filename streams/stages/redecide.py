@@ -78,7 +78,7 @@ class Redecide:
         """Handle a batch of messages of any of the sources."""
         begun = time.monotonic()
         records, refused = read_each(
-            self.reexamination.news(batch),
+            batch,
             lambda message: message.record(topics.RECORDS[message.topic]),
         )
         facts = [message for message, record in records
@@ -88,16 +88,14 @@ class Redecide:
                    if isinstance(record, TrackDecided)]  # fmt: skip
         refused += self.reexamination.await_ledger(decided, self.ledger_timeout_s)
         dead = {one.message.origin for one in refused}
-        records = [(message, record) for message, record in records if message.origin not in dead]
+        records = self.reexamination.news(
+            [(message, record) for message, record in records if message.origin not in dead]
+        )
         if self.bank is not None:
             self.bank.add([record for _, record in records if isinstance(record, TrackDecided)])
         requests = [request for message, record in records
                     if (request := request_of(message, record)) is not None]  # fmt: skip
-        superseding = [
-            (message, output)
-            for message, new in self.reexamination.superseding(requests)
-            for output in new.outputs()
-        ]
+        superseding = list(self.reexamination.superseding(requests))
         reopened = sum(isinstance(record, TrackReopened) for _, record in records)
         time.sleep(max(0.0, reopened / self.per_s - (time.monotonic() - begun)))
         return Handled(refused, chain(superseding, self._reopened(records)))

@@ -16,7 +16,17 @@ from typing import Any, Final, TypeVar
 
 import psycopg
 import sqlalchemy
-from sqlalchemy import Column, ColumnElement, Engine, FromClause, Select, Table, func, select
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Engine,
+    FromClause,
+    Select,
+    Table,
+    func,
+    select,
+    tuple_,
+)
 from sqlalchemy import Connection as Connection  # transactions are passed on by it
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
@@ -26,7 +36,7 @@ from detector.errors import BadInput, Fatal, Transient
 from streams.contract.records import Record, parse
 from streams.runtime.settings import Settings
 from streams.store import upgrade
-from streams.store.tables import DEAD_LETTERS, DECISIONS, METADATA
+from streams.store.tables import DEAD_LETTERS, DECISIONS, LONG_AGO, METADATA
 from streams.store.upgrade import Upgraded
 
 BUSY_S: Final = 5.0  # SQLite: longest wait for another writer
@@ -245,17 +255,23 @@ def insert_into(connection: Connection, table: Table) -> Any:
 def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:
     """Insert rows whose keys are new, or newer; return how many those were.
 
-    A table whose ``info`` names a column ``newest`` keeps the row with the larger value: a
-    decision about an upload that was delivered again carries the later delivery.
+    A table whose ``info`` names columns ``newest`` keeps the row with the larger values: a
+    decision about an upload that was delivered again carries the later delivery. Of equal ones
+    it keeps the last, as answers of one millisecond are.
     """
     if not rows:
         return 0
     statement = insert_into(connection, table)
     if newest := table.info.get("newest"):
+        new, known = (
+            tuple_(*(func.coalesce(columns[name], LONG_AGO) for name in newest))
+            for columns in (statement.excluded, table.c)
+        )
+        differs = statement.excluded.record != table.c.record
         statement = statement.on_conflict_do_update(
             index_elements=list(table.primary_key),
             set_={column.name: statement.excluded[column.name] for column in table.columns},
-            where=statement.excluded[newest] > table.c[newest],
+            where=(new > known) | ((new == known) & differs),
         )
     else:
         statement = statement.on_conflict_do_nothing()

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, case, exists, func, insert, or_, select, tuple_
+from sqlalchemy import Connection, Select, case, exists, func, insert, or_, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError, DBAPIError
 
@@ -14,7 +14,7 @@ from streams.store import appeals
 from streams.store.account_tables import OUTBOX, TASK_STATES
 from streams.store.clock import database_ahead_s
 from streams.store.database import Ledger, count, unmatched
-from streams.store.queries import LONG_AGO
+from streams.store.decision_order import is_later
 from streams.store.tables import (
     ANALYSES,
     APPEALS,
@@ -22,6 +22,7 @@ from streams.store.tables import (
     DEAD_LETTER_ACTIONS,
     DECISIONS,
     FINGERPRINTS,
+    LONG_AGO,
     REVIEW_TASKS,
     UPLOADS,
     VERDICTS,
@@ -62,21 +63,12 @@ def not_in_effect(until: datetime, since: datetime = LONG_AGO) -> Select[Any]:
     """Return a query of the current decisions that the catalogue does not have.
 
     Of each: track, decision, and why: ``silent`` (no answer), ``stale`` (the catalogue keeps a
-    decision that is older here), ``replaced`` (an older decision was applied after it). The order
-    is that of ``reopening.newest``. Nothing after ``until`` counts.
+    decision that is older here), ``replaced`` (an older decision was applied after it). Nothing
+    after ``until`` counts.
     """
     current, later = DECISIONS.c, DECISIONS.alias().c
     answer, other = APPLIED.c, APPLIED.alias().c
-    at, later_at = (func.coalesce(table.recorded_at, LONG_AGO) for table in (current, later))
-    same_moment = (later.uploaded_at == current.uploaded_at) & (later_at == at)
-    is_later = or_(
-        tuple_(later.uploaded_at, later_at) > tuple_(current.uploaded_at, at),
-        same_moment & (later.previous_decision_id == current.decision_id),
-        same_moment
-        & current.previous_decision_id.is_distinct_from(later.decision_id)
-        & (later.decision_id > current.decision_id),
-    )
-    superseded = exists().where(later.track_id == current.track_id, is_later)
+    superseded = exists().where(later.track_id == current.track_id, is_later(later, current))
     replaced = exists().where(
         other.track_id == answer.track_id,
         other.result != "stale",

@@ -55,7 +55,7 @@ def rows_of(message: Message) -> list[Row]:
         return [_dead_letter(message)]
     record = message.record(topics.RECORDS[topic])
     text = (message.value or b"").decode()  # it has been parsed, so it is UTF-8
-    recorded = {"recorded_at": _moment(message.timestamp_ms), "record": text}
+    recorded = {"recorded_at": moment(message.timestamp_ms), "record": text}
     match record:
         case TrackLabelled(labels=labels, effective=effective):
             return [
@@ -147,7 +147,7 @@ def _dead_letter(message: Message) -> Row:
             "upload_id": _upload_id(letter.value),
             "track_id": _id(letter.key),
             "headers": orjson.dumps(headers).decode(),
-            "recorded_at": _moment(message.timestamp_ms),
+            "recorded_at": moment(message.timestamp_ms),
         },
     )
 
@@ -168,6 +168,6 @@ def _id(text: object) -> str | None:
         return None
 
 
-def _moment(timestamp_ms: int) -> datetime | None:
-    """Return the broker's time; None where it gave none."""
+def moment(timestamp_ms: int) -> datetime | None:
+    """Return a message's time; None where it has none."""
     return datetime.fromtimestamp(timestamp_ms / 1_000, UTC) if timestamp_ms else None

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final, Literal
 
 import orjson
@@ -13,11 +13,13 @@ from streams.contract.records.policy import StatementWritten
 from streams.store.account_tables import AUDIT
 from streams.store.cursors import fitting, part
 from streams.store.database import Ledger, count, first_parsed, parsed
+from streams.store.decision_order import LATEST_FIRST
 from streams.store.tables import (
     ANALYSES,
     DEAD_LETTERS,
     DECISIONS,
     FINGERPRINTS,
+    LONG_AGO,
     METADATA,
     STATEMENTS,
     UPLOADS,
@@ -40,7 +42,6 @@ ROWS: Final = {
     "decided": DECISIONS,
     "dead_letter": DEAD_LETTERS,
 }
-LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -108,8 +109,8 @@ def decisions(
 ) -> list[TrackDecided]:
     """Return the decisions of a ``decision_id`` or about an ``upload_id``, latest first."""
     question = select(DECISIONS.c.record).filter_by(**key)
-    latest = question.order_by(DECISIONS.c.recorded_at.desc(), DECISIONS.c.decision_id)
-    return parsed(connection, TrackDecided, latest.limit(limit))
+    latest = question.order_by(*LATEST_FIRST).limit(limit)
+    return parsed(connection, TrackDecided, latest)
 
 
 def decision(ledger: Ledger, **key: str) -> TrackDecided | None:
@@ -161,12 +162,11 @@ def latest_uploads(
 def latest_decision(
     ledger: Ledger, track_id: str, distributors: Collection[str] = ()
 ) -> TrackDecided | None:
-    """Return the latest decision about the latest upload of a track."""
+    """Return the latest decision about a track."""
     own = _of(DECISIONS.c.upload_id, distributors)
     question = select(DECISIONS.c.record).where(DECISIONS.c.track_id == track_id, own)
-    latest = question.order_by(DECISIONS.c.uploaded_at.desc(), DECISIONS.c.recorded_at.desc())
     with ledger.reading() as connection:
-        return first_parsed(connection, TrackDecided, latest)
+        return first_parsed(connection, TrackDecided, question.order_by(*LATEST_FIRST))
 
 
 def audio_of(ledger: Ledger, upload_id: str) -> tuple[str | None, str | None]:

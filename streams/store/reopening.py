@@ -13,8 +13,8 @@ from streams.contract import processes
 from streams.contract.records import TrackClassified, TrackDecided, parse
 from streams.policy.registry import Key
 from streams.store.database import Ledger, chunks, parsed
-from streams.store.queries import LONG_AGO
-from streams.store.tables import ANALYSES, DEAD_LETTERS, DECISIONS, SUBJECTS
+from streams.store.decision_order import is_later, place_of
+from streams.store.tables import ANALYSES, DEAD_LETTERS, DECISIONS, LONG_AGO, SUBJECTS
 
 PAGE: Final = 5_000
 
@@ -31,23 +31,19 @@ class CurrentDecision:
 def current_decisions(ledger: Ledger, track_ids: Collection[str]) -> Mapping[str, CurrentDecision]:
     """Return the current decisions of tracks; tracks without one or its analysis are left out.
 
-    The decision is the one that the catalogue applies: about the latest delivery, and of that
-    the latest. The analysis is the newest of that upload. Its ``uploaded_at`` is the decision's,
-    since the same upload may have been delivered again after it was analysed.
+    The decision is the one that the catalogue applies (``decision_order``). The analysis is the
+    newest of that upload. Its ``uploaded_at`` is the decision's, since the same upload may have
+    been delivered again after it was analysed.
     """
-    names = ("track_id", "decision_id", "upload_id", "previous_decision_id")
-    columns = (
-        *(DECISIONS.c[name] for name in names),
-        DECISIONS.c.uploaded_at,
-        DECISIONS.c.recorded_at,
-    )
+    names = ("track_id", "decision_id", "upload_id", "uploaded_at", "recorded_at")
+    columns = [DECISIONS.c[name] for name in names]
     current: dict[str, CurrentDecision] = {}
     with ledger.reading() as connection:
         for ids in chunks(set(track_ids)):
             by_track: dict[str, list[Any]] = defaultdict(list)
             for row in connection.execute(select(*columns).where(DECISIONS.c.track_id.in_(ids))):
                 by_track[row.track_id].append(row)
-            latest = {track: newest(rows) for track, rows in by_track.items()}
+            latest = {track: max(rows, key=place_of) for track, rows in by_track.items()}
             these = DECISIONS.c.decision_id.in_([row.decision_id for row in latest.values()])
             decisions = parsed(connection, TrackDecided, select(DECISIONS.c.record).where(these))
             decided = {decision.decision_id: decision for decision in decisions}
@@ -60,17 +56,6 @@ def current_decisions(ledger: Ledger, track_ids: Collection[str]) -> Mapping[str
     return current
 
 
-def newest(rows: Sequence[Any]) -> Any:
-    """Return the decision that counts; of those of one moment, the one not superseded."""
-    superseded = {row.previous_decision_id for row in rows}
-
-    def order(row: Any) -> tuple[datetime, datetime, bool, str]:
-        at, decision_id = row.recorded_at or LONG_AGO, row.decision_id
-        return row.uploaded_at, at, decision_id not in superseded, decision_id
-
-    return max(rows, key=order)
-
-
 def _analyses(connection: Connection, upload_ids: Sequence[str]) -> dict[str, TrackClassified]:
     """Return the newest analysis of each upload."""
     query = select(ANALYSES.c.upload_id, ANALYSES.c.recorded_at, ANALYSES.c.record)
@@ -80,34 +65,34 @@ def _analyses(connection: Connection, upload_ids: Sequence[str]) -> dict[str, Tr
     return {upload: parse(TrackClassified, text.encode()) for upload, text in latest.items()}
 
 
-def missing(ledger: Ledger, decided: Sequence[TrackDecided]) -> set[str]:
-    """Return the decisions that the ledger lacks, of this delivery or of their analysis.
+def missing(ledger: Ledger, published: Sequence[tuple[TrackDecided, datetime]]) -> set[str]:
+    """Return the decisions that the ledger lacks, as of this publication, or without analysis.
 
     Those of an upload of which the ledger refused an event never come: they do not count.
     """
-    # of several deliveries of one decision, the last
-    delivered = {d.decision_id: d.uploaded_at for d in sorted(decided, key=lambda d: d.uploaded_at)}
+    places = sorted((one.uploaded_at, at, one.decision_id) for one, at in published)
+    last = {decision_id: (uploaded_at, at) for uploaded_at, at, decision_id in places}
     analysed = exists().where(
         ANALYSES.c.analysis_id == DECISIONS.c.analysis_id,
         ANALYSES.c.upload_id == DECISIONS.c.upload_id,
     )
+    columns = DECISIONS.c.decision_id, DECISIONS.c.uploaded_at, DECISIONS.c.recorded_at
     there: set[str] = set()
     buried: set[str | None] = set()
     with ledger.reading() as connection:
-        for ids in chunks(delivered):
-            rows = select(DECISIONS.c.decision_id, DECISIONS.c.uploaded_at).where(
-                DECISIONS.c.decision_id.in_(ids), analysed
-            )
-            for decision_id, uploaded_at in connection.execute(rows):
-                if uploaded_at >= delivered[decision_id]:
+        for ids in chunks(last):
+            rows = select(*columns).where(DECISIONS.c.decision_id.in_(ids), analysed)
+            for row in connection.execute(rows):
+                uploaded_at, at, decision_id = place_of(row)
+                if (uploaded_at, at) >= last[decision_id]:
                     there.add(decision_id)
-        for ids in chunks({decision.upload_id for decision in decided}):
+        for ids in chunks({decision.upload_id for decision, _ in published}):
             died = select(DEAD_LETTERS.c.upload_id).where(
                 DEAD_LETTERS.c.upload_id.in_(ids),
                 DEAD_LETTERS.c.processor == processes.LEDGER.name,
             )
             buried.update(connection.scalars(died))
-    return {d.decision_id for d in decided if d.upload_id not in buried} - there
+    return {one.decision_id for one, _ in published if one.upload_id not in buried} - there
 
 
 def tracks_about(ledger: Ledger, keys: Collection[Key]) -> Iterator[str]:
@@ -135,15 +120,14 @@ def _tracks(ledger: Ledger, column: Column[str], *conditions: ColumnElement[bool
 
 
 def due(ledger: Ledger, now: datetime, limit: int = PAGE) -> list[tuple[str, str]]:
-    """Return decisions of which a fact has begun or ended, and that nothing superseded."""
-    later = DECISIONS.alias()
-    followed = later.c.previous_decision_id == DECISIONS.c.decision_id
-    same_track = later.c.track_id == DECISIONS.c.track_id
-    delivered_again = same_track & (later.c.uploaded_at > DECISIONS.c.uploaded_at)
+    """Return current decisions of which a fact has begun or ended."""
+    later = DECISIONS.alias().c
+    superseded = exists().where(
+        later.track_id == DECISIONS.c.track_id, is_later(later, DECISIONS.c)
+    )
     query = (
         select(DECISIONS.c.decision_id, DECISIONS.c.track_id)
-        .where(DECISIONS.c.reconsider_at <= now)
-        .where(~exists().where(followed), ~exists().where(delivered_again))
+        .where(DECISIONS.c.reconsider_at <= now, ~superseded)
         .order_by(DECISIONS.c.reconsider_at)
         .limit(limit)
     )

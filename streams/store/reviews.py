@@ -13,6 +13,7 @@ from streams.store.account_tables import GOLDEN, USERS
 from streams.store.account_tables import TASK_STATES as STATES
 from streams.store.appeals import latest
 from streams.store.database import Ledger, count, first_parsed, insert_into, latest_of_each, parsed
+from streams.store.decision_order import LATEST_FIRST
 from streams.store.tables import APPEALS, DECISIONS, FINGERPRINTS, RIGHTS, UPLOADS, VERDICTS
 from streams.store.task_states import MEASURING, closes_task, is_free
 
@@ -67,7 +68,7 @@ def idle_golden(connection: Connection) -> Sequence[Any]:
     decision = (
         select(DECISIONS.c.decision_id)
         .where(DECISIONS.c.upload_id == GOLDEN.c.upload_id)
-        .order_by(DECISIONS.c.recorded_at.desc())
+        .order_by(*LATEST_FIRST)
         .limit(1)
         .scalar_subquery()
     )

@@ -45,6 +45,7 @@ class Moment(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 METADATA: Final = sa.MetaData()
 _ANSWERED: Final = (  # the model and the policy of a decision
     *("model", "model_version", "model_digest"),
@@ -63,7 +64,7 @@ optional: Final = partial(columns, Words, nullable=True)
 moments: Final = partial(columns, Moment)
 
 
-def _table(name: str, *groups: list[sa.Column[Any]], **info: str) -> sa.Table:
+def _table(name: str, *groups: list[sa.Column[Any]], **info: Any) -> sa.Table:
     recorded = sa.Column("recorded_at", Moment), *words("record")
     return sa.Table(name, METADATA, *chain(*groups, recorded), info=info)
 
@@ -127,7 +128,7 @@ DECISIONS: Final = _table(
     columns(Moment, "reconsider_at", nullable=True),
     words(*_ANSWERED),
     topic=topics.DECIDED,
-    newest="uploaded_at",
+    newest=("uploaded_at", "recorded_at"),
 )
 
 REVIEW_TASKS: Final = _table(
@@ -230,7 +231,7 @@ APPLIED: Final = _table(
     ids("decision_id"),
     words("upload_id", "track_id", "result"),
     topic=topics.DECISIONS_APPLIED,
-    newest="recorded_at",
+    newest=("recorded_at",),
 )
 
 # A dead letter is no record: its exact bytes and headers are stored instead of JSON.

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, RowMapping, Select, column, false, func, s
 from streams.store import cursors
 from streams.store.cursors import Part
 from streams.store.database import Ledger
+from streams.store.decision_order import LATEST_FIRST
 from streams.store.tables import ANALYSES, DEAD_LETTERS, DECISIONS, UPLOADS
 
 MANY: Final = 5_000  # uploads: more make a text a common one
@@ -80,9 +81,7 @@ def uploads(
 
 def _details(listed: Sequence[str]) -> Select[Any]:
     """Return the query of uploads with their latest decision or dead letter."""
-    place = func.row_number().over(
-        partition_by=DECISIONS.c.upload_id, order_by=DECISIONS.c.recorded_at.desc()
-    )
+    place = func.row_number().over(partition_by=DECISIONS.c.upload_id, order_by=LATEST_FIRST)
     latest = (
         select(
             *(DECISIONS.c.upload_id, DECISIONS.c.analysis_id, DECISIONS.c.outcome),

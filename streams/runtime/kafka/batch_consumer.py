@@ -281,7 +281,11 @@ class BatchConsumer:
 
     def _send(self, message: Outgoing) -> Any:
         return self._producer.send(
-            message.topic, key=message.key, value=message.value, headers=list(message.headers)
+            message.topic,
+            key=message.key,
+            value=message.value,
+            headers=list(message.headers),
+            timestamp_ms=message.timestamp_ms,
         )
 
     def _commit(self, batch: Sequence[Message]) -> None:

@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -334,4 +335,5 @@ def _outgoing(message: Message, output: Output) -> Outgoing:
             f"the output for {output.topic} has {len(value)} bytes, over {MAX_RECORD_BYTES}"
         )
     headers = tracing.carried(dead_letters.headers_of_life(message))
-    return Outgoing(output.topic, output.record.key.encode(), value, headers)
+    at_ms = output.timestamp_ms(time.time_ns() // 1_000_000)
+    return Outgoing(output.topic, output.record.key.encode(), value, headers, at_ms)

@@ -98,7 +98,11 @@ class KafkaPublisher:
         """Return the future of the acknowledgement; of a record that is too large, of why."""
         try:
             future: asyncio.Future[Any] = await self._producer.send(
-                message.topic, message.value, key=message.key, headers=list(message.headers)
+                message.topic,
+                message.value,
+                key=message.key,
+                headers=list(message.headers),
+                timestamp_ms=message.timestamp_ms,
             )
         except TOO_LARGE as error:
             future = asyncio.get_running_loop().create_future()

@@ -101,6 +101,16 @@ def test_a_new_policy_replaces_and_so_does_going_back(catalogue: CatalogueFixtur
     assert current(catalogue) == [old.decision_id]
 
 
+def test_of_one_millisecond_the_greater_id_stands_in_any_order(
+    catalogue: CatalogueFixture,
+) -> None:
+    decisions = decision(), decision(policy="another")
+    first, second = (message(topics.DECIDED, each) for each in decisions)
+    for log in ((first, second), (second, first), (first, second, first)):
+        catalogue.apply(log)
+        assert current(catalogue) == [max(each.decision_id for each in decisions)]
+
+
 def test_a_repeated_log_does_not_go_back(catalogue: CatalogueFixture) -> None:
     log = published(decision(), decision(policy="new"))
     catalogue.apply(log)

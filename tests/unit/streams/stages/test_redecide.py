@@ -29,6 +29,39 @@ def test_what_has_not_changed_is_not_decided_again(pipeline: Pipeline) -> None:
     assert pipeline.decisions() == 1
 
 
+def test_a_re_decision_comes_after_what_it_supersedes_by_any_clock(pipeline: Pipeline) -> None:
+    first = pipeline.deliver(classified(declared=SONGMAKER))
+    (published,) = [one for one in pipeline.published if one.topic == topics.DECIDED]
+    fact = pipeline.message(topics.RIGHTS_CHANGED, agreement())
+    (asked,) = [output.record for _, output in pipeline.redecide.handle([fact]).outputs]
+    again = [pipeline.message(topics.REOPENED, asked)]
+    ((_, output),) = [
+        each
+        for each in pipeline.redecide.handle(again).outputs
+        if isinstance(each[1].record, TrackDecided)
+    ]
+    assert isinstance(output.record, TrackDecided)
+    assert output.record.previous_decision_id == first.decision_id
+    slow = published.timestamp_ms - 120_000
+    assert output.timestamp_ms(slow) == published.timestamp_ms + 1
+
+
+def test_an_own_decision_that_the_ledger_lacks_is_awaited(pipeline: Pipeline) -> None:
+    pipeline.deliver(classified(declared=SONGMAKER))
+    fact = pipeline.message(topics.RIGHTS_CHANGED, agreement())
+    (asked,) = [output.record for _, output in pipeline.redecide.handle([fact]).outputs]
+    again = [pipeline.message(topics.REOPENED, asked)]
+    own = [
+        pipeline.message(output.topic, output.record)
+        for _, output in pipeline.redecide.handle(again).outputs
+        if output.topic == topics.DECIDED
+    ]
+    with pytest.raises(LedgerBehind):
+        pipeline.redecide.handle(own)
+    project(pipeline.ledger, own)
+    assert list(pipeline.redecide.handle(own).outputs) == []
+
+
 def test_an_agreement_comes_goes_and_comes_back(pipeline: Pipeline) -> None:
     first = pipeline.deliver(classified(declared=SONGMAKER))
     assert restricted(first.actions)

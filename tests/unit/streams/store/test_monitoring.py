@@ -11,6 +11,7 @@ from streams.ops.checks.ledger import measure_catalogue
 from streams.services.ledger_verification import faults
 from streams.store import monitoring
 from streams.store.database import Ledger, Row
+from streams.store.decision_order import LATEST_FIRST
 from streams.store.tables import APPLIED, DECISIONS
 from tests.support.ledger_filling import row
 
@@ -84,9 +85,9 @@ STORIES: dict[str, tuple[str | None, list[Row]]] = {
         None,
         [
             decision("T", "z", 60),
-            decision("T", "b", 60, "z"),
+            decision("T", "b", 60),
             answer("T", "z", "applied", 59),
-            answer("T", "b", "applied", 59),
+            answer("T", "b", "stale", 59),
         ],
     ),
     "delivered again": (
@@ -127,6 +128,26 @@ def test_the_last_answer_about_a_decision_counts(ledger: Ledger) -> None:
         ledger.write([answer("T", "a", result, at)])
     with ledger.reading() as connection:
         assert connection.scalars(select(APPLIED.c.result)).all() == ["stale"]
+
+
+def test_of_answers_of_one_millisecond_the_last_counts(ledger: Ledger) -> None:
+    first, last = (answer("T", "a", result, 50) for result in ("stale", "applied"))
+    for each, text in ((first, "1"), (last, "2")):
+        each.values["record"] = text
+    ledger.write([decision("T", "a", 60), first, last])
+    ledger.write([first, last])
+    with ledger.reading() as connection:
+        assert connection.scalars(select(APPLIED.c.result)).all() == ["applied"]
+        assert connection.execute(monitoring.not_in_effect(NOW)).all() == []
+
+
+def test_a_decision_that_is_published_again_has_its_last_place(ledger: Ledger) -> None:
+    ledger.write([decision("T", "a", 60), decision("T", "b", 50, "a")])
+    for at in (40, 55):
+        ledger.write([decision("T", "a", at)])
+    query = select(DECISIONS.c.decision_id).order_by(*LATEST_FIRST)
+    with ledger.reading() as connection:
+        assert connection.scalars(query).all() == ["T-a", "T-b"]
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -146,8 +147,8 @@ class BatchBroker:
         (position,) = offsets.values()
         self.log.acknowledged = position.offset - 7
 
-    def send(self, topic: str, *, key: Any, value: Any, headers: Any) -> Any:
-        message = Outgoing(topic, key, value, tuple(headers))
+    def send(self, topic: str, *, key: Any, value: Any, headers: Any, timestamp_ms: Any) -> Any:
+        message = Outgoing(topic, key, value, tuple(headers), timestamp_ms)
         if not self.log.too_large(message):
             self.log.published.append(message)
             return SimpleNamespace(get=lambda timeout: None)
@@ -369,6 +370,24 @@ def test_messages_are_read_one_by_one() -> None:
 )
 def test_any_timestamp_is_a_time(timestamp: int | None, read: int) -> None:
     assert message_of(Log().deliveries()[0], timestamp).timestamp_ms == read
+
+
+@pytest.mark.parametrize(("after_ms", "far"), [(None, False), (0, False), (10**14, True)])
+def test_an_output_comes_after_what_it_follows(
+    adapter: Adapter, after_ms: int | None, *, far: bool
+) -> None:
+    async def handle(batch: Sequence[Message]) -> Handled:
+        return Handled([], [(message, Output("said", REPLY, after_ms)) for message in batch])
+
+    log = Log()
+    adapter(handle, log)
+    (sent,) = log.published
+    if after_ms is None:
+        assert sent.timestamp_ms is None  # the client's clock
+    elif far:
+        assert sent.timestamp_ms == after_ms + 1
+    else:
+        assert abs((sent.timestamp_ms or 0) / 1_000 - time.time()) < 60
 
 
 def failing_for(poison: bytes, error: type[Exception]) -> Handler:
