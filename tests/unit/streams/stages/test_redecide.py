@@ -3,6 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from streams.contract import topics
 from streams.contract.dead_letters import Message
 from streams.contract.records import (
@@ -15,6 +17,7 @@ from streams.contract.records.policy import StatementWritten, TrackReopened
 from streams.contract.records.reviews import AppealOutcome
 from streams.policy.decide import decide
 from streams.policy.evaluate import restricted
+from streams.services.reexamination import LedgerBehind
 from streams.stages.ledger import project
 from streams.store import reopening
 from streams.store.track_facts import TrackFacts
