@@ -91,11 +91,13 @@ def test_each_kind_of_event_names_its_track_and_its_cause() -> None:
     assert request_of(message(topics.RIGHTS_CHANGED, entry), entry) is None
 
 
-def test_of_two_requests_one_cause_is_enough_and_the_last_decision_counts() -> None:
+def test_of_two_requests_one_cause_is_enough_and_each_decision_counts() -> None:
     first, second = (message(topics.DECIDED, verdict(), offset) for offset in range(2))
     asked = Request("T-1", first, reopened().cause, force=True)
-    decided = Request("T-1", second, decided=second)
+    decided = Request("T-1", second, decided=frozenset({"dec_2"}))
     for joined in (decided.after(asked), asked.after(decided)):
-        assert joined == Request("T-1", first, reopened().cause, force=True, decided=second)
-    newer = Request("T-1", first, decided=first)
-    assert newer.after(decided).decided is first
+        assert joined == Request(
+            "T-1", first, reopened().cause, force=True, decided=decided.decided
+        )
+    newer = Request("T-1", first, decided=frozenset({"dec_1"}))
+    assert newer.after(decided).decided == {"dec_1", "dec_2"}

@@ -131,9 +131,17 @@ def test_the_last_answer_about_a_decision_counts(ledger: Ledger) -> None:
 
 
 def test_of_answers_of_one_millisecond_the_last_counts(ledger: Ledger) -> None:
-    first, last = (answer("T", "a", result, 50) for result in ("stale", "applied"))
-    for each, text in ((first, "1"), (last, "2")):
-        each.values["record"] = text
+    first, last = (
+        row(
+            APPLIED,
+            track_id="T",
+            decision_id="T-a",
+            result=result,
+            recorded_at=minutes_ago(50),
+            record=result,
+        )
+        for result in ("stale", "applied")
+    )
     ledger.write([decision("T", "a", 60), first, last])
     ledger.write([first, last])
     with ledger.reading() as connection:

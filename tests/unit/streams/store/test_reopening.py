@@ -11,6 +11,7 @@ from streams.runtime.settings import Settings
 from streams.stages.ledger import project
 from streams.store import reopening
 from streams.store.database import Ledger, Row
+from streams.store.decision_order import place_of
 from streams.store.tables import SUBJECTS
 from tests.support.events import UPLOADED_AT, agreement, classified, message
 from tests.support.redeciding import SONGMAKER, T0, Pipeline
@@ -39,13 +40,12 @@ def test_what_ends_by_date_is_called_when_it_is_due(pipeline: Pipeline) -> None:
     assert reopening.due(pipeline.ledger, midnight) == [(decided.decision_id, "T-1")]
 
 
-def row(decision_id: str, *, day: int = 0, at: datetime | None = None, previous: str = "") -> Any:
+def row(decision_id: str, *, day: int = 0, at: datetime | None = None) -> Any:
     uploaded_at = UPLOADED_AT + timedelta(days=day)
     return SimpleNamespace(
         decision_id=decision_id,
         uploaded_at=uploaded_at,
         recorded_at=at,
-        previous_decision_id=previous,
     )
 
 
@@ -53,12 +53,12 @@ def test_the_decision_that_counts_is_of_the_latest_delivery_and_of_that_the_late
     early, late = UPLOADED_AT, UPLOADED_AT + timedelta(hours=1)
     older = row("dec_z", at=late)
     newer = row("dec_a", day=1, at=early)
-    assert reopening.newest([newer, older]) is newer
+    assert max([newer, older], key=place_of) is newer
     again = row("dec_b", day=1, at=late)
-    assert reopening.newest([again, newer, older]) is again
-    unsuperseded = row("dec_0", day=1, at=late, previous="dec_b")
-    assert reopening.newest([again, unsuperseded]) is unsuperseded, "of one moment"
-    assert reopening.newest([row("dec_c"), row("dec_d", at=early)]).decision_id == "dec_d"
+    assert max([again, newer, older], key=place_of) is again
+    assert max([again, row("dec_0", day=1, at=late)], key=place_of) is again, "of one moment"
+    timed = row("dec_b", at=early)
+    assert max([row("dec_c"), timed], key=place_of) is timed
 
 
 def test_tracks_decided_since_a_moment_come_each_once(ledger: Ledger) -> None:
@@ -74,7 +74,10 @@ def test_a_track_without_its_analysis_has_no_current_decision(ledger: Ledger) ->
     decided = decide(classified(), load(Settings().policy)).decided
     project(ledger, [message(topics.DECIDED, decided)])
     assert reopening.current_decisions(ledger, ["T-1"]) == {}
-    assert reopening.missing(ledger, [decided]) == {decided.decision_id}
+    published = decided, datetime.fromtimestamp(T0 / 1_000, UTC)
+    assert reopening.missing(ledger, [published]) == {decided.decision_id}
     project(ledger, [message(topics.CLASSIFIED, classified())])
     assert reopening.current_decisions(ledger, ["T-1", "T-9"]).keys() == {"T-1"}
-    assert reopening.missing(ledger, [decided]) == set()
+    assert reopening.missing(ledger, [published]) == set()
+    again = decided, published[1] + timedelta(milliseconds=1)
+    assert reopening.missing(ledger, [again]) == {decided.decision_id}
