@@ -12,6 +12,7 @@ import orjson
 
 from streams.contract.records import parse
 from streams.contract.records.reviews import ReviewDecided
+from streams.services.spreadsheets import cell
 from streams.store import reviews
 from streams.store.database import Ledger
 
@@ -38,20 +39,19 @@ def write(ledger: Ledger, out: IO[str]) -> int:
             upload = orjson.loads(row.upload)["upload"]
             tools = upload.get("declared", {}).get("tools") or [{}]
             parts = urlsplit(row.uri)
-            writer.writerow(
-                {
-                    "path": unquote(parts.path) if parts.scheme == "file" else row.uri,
-                    "label": label,
-                    "generator": tools[0].get("name", "reviewed") if label == "ai" else "reviewed",
-                    "source_repo": upload.get("distributor") or "reviewed",
-                    "sha256": row.content_sha256,
-                    "lineage": upload["track_id"],
-                    "licence": "training use allowed by the reviewer",
-                    "observation_uri": row.observation_uri,
-                    "observation_version": row.observation_version,
-                    "upload_id": verdict.upload_id,
-                    "verdict_id": verdict.verdict_id,
-                    "decided_at": verdict.decided_at.isoformat(),
-                }
-            )
+            fields = {
+                "path": unquote(parts.path) if parts.scheme == "file" else row.uri,
+                "label": label,
+                "generator": tools[0].get("name", "reviewed") if label == "ai" else "reviewed",
+                "source_repo": upload.get("distributor") or "reviewed",
+                "sha256": row.content_sha256,
+                "lineage": upload["track_id"],
+                "licence": "training use allowed by the reviewer",
+                "observation_uri": row.observation_uri,
+                "observation_version": row.observation_version,
+                "upload_id": verdict.upload_id,
+                "verdict_id": verdict.verdict_id,
+                "decided_at": verdict.decided_at.isoformat(),
+            }
+            writer.writerow({name: cell(value) for name, value in fields.items()})
     return len(seen)

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from dataclasses import replace
 
 import sqlalchemy
 
@@ -11,9 +12,11 @@ from streams.services import reviews, training_export
 from streams.stages.ledger import project
 from streams.store import queries
 from streams.store.database import Ledger
+from tests.support.accounts import create_user
 from tests.support.events import fingerprinted, message
 from tests.support.exported import filled
 from tests.support.review_helpers import form
+from tests.support.stories import hear, tell
 
 
 def test_only_what_may_be_used_becomes_a_lesson(ledger: Ledger) -> None:
@@ -33,3 +36,19 @@ def test_only_what_may_be_used_becomes_a_lesson(ledger: Ledger) -> None:
     (row,) = csv.DictReader(io.StringIO(out.getvalue()))
     assert (row["label"], row["sha256"], row["path"]) == ("human", "a" * 64, "/audio/one.wav")
     assert queries.counts(ledger)["verdicts"] == 2
+
+
+def test_no_cell_of_the_manifest_is_a_formula_or_an_escape(ledger: Ledger) -> None:
+    upload = {"distributor": "=1+1", "uri": "https://a.example/\x1b[2J.wav"}
+    decided, requested = tell(ledger, '=HYPERLINK("http://evil.test")', **upload)
+    hear(ledger, decided, decided.content_sha256)
+    assert requested is not None
+    ada = create_user(ledger, "ada", "lead")
+    reviews.take(ledger, requested.task_id, ada)
+    allowed = replace(form(Extent.ALL), training_use_allowed=True)
+    reviews.give(ledger, requested.task_id, ada, allowed)
+    out = io.StringIO()
+    assert training_export.write(ledger, out) == 1
+    (row,) = csv.DictReader(io.StringIO(out.getvalue()))
+    assert (row["lineage"], row["source_repo"]) == ('\'=HYPERLINK("http://evil.test")', "'=1+1")
+    assert "\x1b" not in out.getvalue()
