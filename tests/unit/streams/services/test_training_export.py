@@ -3,6 +3,7 @@
 import csv
 import io
 from dataclasses import replace
+from typing import Any
 
 import sqlalchemy
 
@@ -39,7 +40,7 @@ def test_only_what_may_be_used_becomes_a_lesson(ledger: Ledger) -> None:
 
 
 def test_no_cell_of_the_manifest_is_a_formula_or_an_escape(ledger: Ledger) -> None:
-    upload = {"distributor": "=1+1", "uri": "https://a.example/\x1b[2J.wav"}
+    upload: dict[str, Any] = {"distributor": "=1+1", "uri": "https://a.example/\x1b[2J.wav"}
     decided, requested = tell(ledger, '=HYPERLINK("http://evil.test")', **upload)
     hear(ledger, decided, decided.content_sha256)
     assert requested is not None
