@@ -24,7 +24,7 @@ STATES_A_LABEL: Final = ("confirm", "correct", "reject_flag")
 class Rulings:
     """All that is stored about a track by people, in any order.
 
-    ``distributors``: who delivered it, the first one first; None: without a name.
+    ``distributors``: who delivered it, the owner of its id first; None: without a name.
     """
 
     verdicts: tuple[ReviewDecided, ...] = ()
@@ -46,7 +46,7 @@ class Facts:
     entries: tuple[RightsChanged, ...] = ()  # of the registry, that may be about the track
     off: frozenset[str] = frozenset()  # rules that are switched off
     edges: tuple[datetime, ...] = ()  # moments at which any of this changes by itself
-    foreign: bool = False  # another distributor delivered the track first
+    foreign: bool = False  # the track id is of another distributor
 
     def digest(self, more: Iterable[Any] = ()) -> str | None:
         """Return SHA-256 over the facts, None where there are none.

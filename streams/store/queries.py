@@ -69,14 +69,6 @@ def is_of(ledger: Ledger, upload_id: str, distributors: Collection[str]) -> bool
         return not distributors or connection.scalar(question) is not None
 
 
-def is_foreign(connection: Connection, track_id: str, distributors: Collection[str]) -> bool:
-    """Return whether any other than these distributors has delivered a track."""
-    name = UPLOADS.c.distributor
-    others = select(UPLOADS.c.upload_id).where(UPLOADS.c.track_id == track_id)
-    others = others.where(name.is_(None) | name.not_in(distributors))
-    return connection.scalar(others.limit(1)) is not None
-
-
 def counts(ledger: Ledger) -> dict[str, int]:
     """Return how many rows each projection of a topic has."""
     with ledger.reading() as connection:

@@ -19,9 +19,10 @@ from streams.contract.records.reviews import AppealChanged, ReviewDecided
 from streams.contract.records.rights import RightsChanged
 from streams.policy.facts import Facts, Rulings, facts_of
 from streams.policy.registry import Registry
+from streams.store import track_owners
 from streams.store.database import Ledger, chunks, count, parsed
 from streams.store.policy_releases import changes_of
-from streams.store.tables import APPEALS, POLICIES, RIGHTS, UPLOADS, VERDICTS
+from streams.store.tables import APPEALS, POLICIES, RIGHTS, VERDICTS
 
 FRESH_S: Final = 1.0  # how old the registry may be where a little does no harm
 OFF_STATES: Final = frozenset({"tripped", "killed"})
@@ -88,7 +89,7 @@ class TrackFacts:
         """Return verdicts, appeals that count and distributors of tracks, where there are any."""
         verdicts: dict[str, list[ReviewDecided]] = defaultdict(list)
         appeals: dict[str, list[AppealChanged]] = defaultdict(list)
-        distributors: dict[str, list[str | None]] = defaultdict(list)
+        distributors: dict[str, list[str | None]] = {}
         with self._ledger.reading() as connection:
             for ids in chunks(set(track_ids)):
                 query = select(VERDICTS.c.record).where(VERDICTS.c.track_id.in_(ids))
@@ -96,14 +97,10 @@ class TrackFacts:
                     verdicts[verdict.track_id].append(verdict)
                 for appeal in parsed(connection, AppealChanged, _appeals(ids)):
                     appeals[appeal.track_id].append(appeal)
-                names = UPLOADS.c.track_id, UPLOADS.c.distributor
-                delivered = select(*names).where(UPLOADS.c.track_id.in_(ids)).group_by(*names)
-                first = func.min(UPLOADS.c.uploaded_at)
-                for track, name in connection.execute(delivered.order_by(first, names[1])):
-                    distributors[track].append(name)
+                distributors.update(track_owners.deliverers(connection, ids))
         return {
             track: Rulings(
-                tuple(verdicts[track]), tuple(appeals[track]), tuple(distributors[track])
+                tuple(verdicts[track]), tuple(appeals[track]), tuple(distributors.get(track, ()))
             )
             for track in verdicts.keys() | appeals.keys() | distributors.keys()
         }

@@ -25,7 +25,7 @@ from streams.services.accounts.keys import Key
 from streams.services.accounts.tokens import new_id
 from streams.services.accounts.users import User
 from streams.services.upload_inputs import upload_from_fields
-from streams.store import accounts, audit, outbox, queries
+from streams.store import accounts, audit, outbox, queries, track_owners
 from streams.store.database import Connection
 from streams.web.api.callers import too_many
 from streams.web.api.multipart import Form
@@ -197,7 +197,7 @@ def _of_key(upload: Upload, key: Key) -> Upload:
 def _check_track(connection: Connection, upload: Upload, key: Key, settings: Settings) -> None:
     if settings.foreign_track_id == "review" or not key.distributors:
         return  # the policy asks a person
-    if queries.is_foreign(connection, upload.track_id, key.distributors):
+    if track_owners.is_foreign(connection, upload.track_id, key.distributors):
         detail = f"track id {upload.track_id!r} is of another distributor: choose another one"
         raise ProblemError(409, "foreign_track_id", detail)
 

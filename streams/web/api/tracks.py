@@ -6,14 +6,14 @@ from typing import Any
 import orjson
 from anyio import to_thread
 from fastapi import APIRouter, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
-from streams.contract.records import TrackDecided
+from streams.contract.records import Identifier, TrackDecided
 from streams.contract.records.policy import StatementWritten
-from streams.services import evidence_pictures, timeline
+from streams.services import evidence_pictures, timeline, track_ids
 from streams.services.accounts.keys import Key
 from streams.store import queries
-from streams.web.api.callers import CanRead
+from streams.web.api.callers import CanAdmin, CanRead
 from streams.web.api.disclosure import decision_of
 from streams.web.api.pages import Id, Page, Reader
 from streams.web.api.problems import ProblemError, documented
@@ -21,6 +21,7 @@ from streams.web.api.resources import AppResources, Resources
 
 router = APIRouter(tags=["tracks"])
 READ = documented(400, 401, 403, 404, 422, 429, 503)
+GIVE = documented(400, 401, 403, 422, 429, 503)
 UPLOADS = 20
 
 
@@ -30,6 +31,14 @@ class Track(BaseModel):
     track_id: str
     decision: TrackDecided | None
     upload_ids: list[str]
+
+
+class Owner(BaseModel):
+    """The distributor that a track id is of."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    distributor: Identifier
 
 
 class StoryEntry(BaseModel):
@@ -73,6 +82,12 @@ def story(resources: Resources, track_id: Id, caller: CanRead) -> Any:
     entries = timeline.story(rows, {})  # reviewers stay pseudonyms
     shown = [entry for entry in entries if entry.kind not in timeline.INTERNAL]
     return {"track_id": track_id, "entries": shown}
+
+
+@router.post("/tracks/{track_id:path}/owner", status_code=204, responses=GIVE)
+def give(resources: Resources, track_id: Id, owner: Owner, caller: CanAdmin) -> None:
+    """Give a track id to a distributor, also where another has delivered under it; audited."""
+    track_ids.give(resources.ledger, track_id, owner.distributor, caller.key_id)
 
 
 @router.get("/tracks/{track_id:path}", responses=READ)

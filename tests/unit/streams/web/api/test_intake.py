@@ -4,17 +4,22 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
+from streams.contract import topics
 from streams.media.kept_audio import Arriving
+from streams.stages.ledger import project
+from streams.store.account_tables import AUDIT
 from streams.store.track_facts import TrackFacts
 from streams.web.api import intake, resources
 from tests.support.answers import code
 from tests.support.console import Console
-from tests.support.events import classified
+from tests.support.events import classified, message, received
 from tests.support.stories import hear, tell
 from tests.support.uploading import WAV
 
@@ -92,9 +97,46 @@ def test_the_track_id_of_another_distributor_is_refused(
     assert code(stranger.post("uploads", json=ONE)) == (409, "foreign_track_id")
     assert console.program("ingest").post("uploads", json=ONE).status_code == 202
     if before:
-        assert console.program("ingest", before).post("uploads", json=ONE).status_code == 409
+        assert console.program("ingest", before).post("uploads", json=ONE).status_code == 202
     else:
         assert stranger.post("uploads", json=ONE | {"track_id": "T-2"}).status_code == 202
+
+
+def test_a_delivery_without_audio_or_of_long_ago_takes_no_track_id(console: Console) -> None:
+    """A program that may write to the topic chooses the time of a delivery."""
+    ledger, owner = console.resources.ledger, console.program("ingest", "B")
+    evil = received("T-1", distributor="Evil")
+    before = evil.model_copy(update={"uploaded_at": datetime(1900, 1, 2, tzinfo=UTC)})
+    project(ledger, [message(topics.UPLOADED, before, timestamp_ms=1)])
+    assert owner.post("uploads", json=ONE).status_code == 202
+    tell(ledger, distributor="B")
+    tell(
+        *(ledger, "T-1"), distributor="Evil", at_ms=1_795_000_900_000,
+        uploaded_at=datetime(1900, 1, 3, tzinfo=UTC), uri="https://evil.example/1.wav",
+    )  # fmt: skip
+    assert owner.post("uploads", json=ONE | {"title": "mended"}).status_code == 202
+    facts = TrackFacts(ledger)
+    for name, foreign in (("B", False), ("Evil", True)):
+        event = classified(distributor=name)
+        assert facts.facts(event, event.uploaded_at, "any").foreign is foreign
+
+
+def test_the_platform_gives_a_track_id_back(console: Console) -> None:
+    ledger, owner = console.resources.ledger, console.program("ingest", "B")
+    tell(ledger, distributor="Squatter")
+    assert code(owner.post("uploads", json=ONE)) == (409, "foreign_track_id")
+    body = {"distributor": "B"}
+    for refused in (owner, console.program("ingest"), console.program("lead")):
+        assert refused.post("tracks/T-1/owner", json=body).status_code == 403
+    assert console.program("admin").post("tracks/T-1/owner", json=body).status_code == 204
+    assert owner.post("uploads", json=ONE).status_code == 202
+    squatter = console.program("ingest", "Squatter")
+    assert code(squatter.post("uploads", json=ONE)) == (409, "foreign_track_id")
+    event = classified(distributor="Squatter")
+    assert TrackFacts(ledger).facts(event, event.uploaded_at, "any").foreign
+    with ledger.reading() as connection:
+        row = connection.execute(select(AUDIT).filter_by(action="track_id_given")).one()
+    assert (row.subject, row.detail) == ("T-1", '{"distributor": "B"}')
 
 
 def test_or_it_is_taken_in_for_a_review(opened: Callable[..., Console], tmp_path: Path) -> None:
