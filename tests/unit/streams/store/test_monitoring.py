@@ -11,7 +11,6 @@ from streams.ops.checks.ledger import measure_catalogue
 from streams.services.ledger_verification import faults
 from streams.store import monitoring
 from streams.store.database import Ledger, Row
-from streams.store.decision_order import LATEST_FIRST
 from streams.store.tables import APPLIED, DECISIONS
 from tests.support.ledger_filling import row
 
@@ -147,15 +146,6 @@ def test_of_answers_of_one_millisecond_the_last_counts(ledger: Ledger) -> None:
     with ledger.reading() as connection:
         assert connection.scalars(select(APPLIED.c.result)).all() == ["applied"]
         assert connection.execute(monitoring.not_in_effect(NOW)).all() == []
-
-
-def test_a_decision_that_is_published_again_has_its_last_place(ledger: Ledger) -> None:
-    ledger.write([decision("T", "a", 60), decision("T", "b", 50, "a")])
-    for at in (40, 55):
-        ledger.write([decision("T", "a", at)])
-    query = select(DECISIONS.c.decision_id).order_by(*LATEST_FIRST)
-    with ledger.reading() as connection:
-        assert connection.scalars(query).all() == ["T-a", "T-b"]
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
 """Tracks that a change affects, on both databases."""
 
 from datetime import UTC, date, datetime, timedelta
-from types import SimpleNamespace
-from typing import Any
 
 from streams.contract import topics
 from streams.policy.bundle import load
@@ -11,9 +9,8 @@ from streams.runtime.settings import Settings
 from streams.stages.ledger import project
 from streams.store import reopening
 from streams.store.database import Ledger, Row
-from streams.store.decision_order import place_of
 from streams.store.tables import SUBJECTS
-from tests.support.events import UPLOADED_AT, agreement, classified, message
+from tests.support.events import agreement, classified, message
 from tests.support.redeciding import SONGMAKER, T0, Pipeline
 from tests.support.stories import tell
 
@@ -38,27 +35,6 @@ def test_what_ends_by_date_is_called_when_it_is_due(pipeline: Pipeline) -> None:
     assert decided.reconsider_at == midnight
     assert reopening.due(pipeline.ledger, midnight - timedelta(seconds=1)) == []
     assert reopening.due(pipeline.ledger, midnight) == [(decided.decision_id, "T-1")]
-
-
-def row(decision_id: str, *, day: int = 0, at: datetime | None = None) -> Any:
-    uploaded_at = UPLOADED_AT + timedelta(days=day)
-    return SimpleNamespace(
-        decision_id=decision_id,
-        uploaded_at=uploaded_at,
-        recorded_at=at,
-    )
-
-
-def test_the_decision_that_counts_is_of_the_latest_delivery_and_of_that_the_latest() -> None:
-    early, late = UPLOADED_AT, UPLOADED_AT + timedelta(hours=1)
-    older = row("dec_z", at=late)
-    newer = row("dec_a", day=1, at=early)
-    assert max([newer, older], key=place_of) is newer
-    again = row("dec_b", day=1, at=late)
-    assert max([again, newer, older], key=place_of) is again
-    assert max([again, row("dec_0", day=1, at=late)], key=place_of) is again, "of one moment"
-    timed = row("dec_b", at=early)
-    assert max([row("dec_c"), timed], key=place_of) is timed
 
 
 def test_tracks_decided_since_a_moment_come_each_once(ledger: Ledger) -> None:
