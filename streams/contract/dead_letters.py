@@ -4,7 +4,8 @@ A dead letter is the source message as it came (key, value, headers) on ``<topic
 plus the headers below. Nothing is re-encoded, so that a replay is the original. Two kinds
 cannot be stored as they came; ``earmark.dead.value`` marks them. ``null``: a message without
 key *and* value, which clients refuse; its value is empty bytes. ``omitted``: a message too large
-for the broker with these headers; its value is left out, and the origin is its position.
+for the broker with these headers, or a record batch that no client can read (``UNREAD``). Its value
+is left out, and the origin is its position.
 
 A replay (``earmark dead-letters replay``) is the original again, on its source topic, with two
 headers that count its attempts. All messages that follow from it carry them, dead letters too.
@@ -13,6 +14,7 @@ headers that count its attempts. All messages that follow from it carry them, de
 from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Final
 
 import orjson
@@ -29,6 +31,7 @@ DETAIL: Final = HEADER_PREFIX + "detail"
 ORIGIN: Final = HEADER_PREFIX + "origin"  # topic/partition/offset
 ORIGIN_TIME: Final = HEADER_PREFIX + "origin-time-ms"
 VALUE: Final = HEADER_PREFIX + "value"  # null | omitted; absent: the exact bytes
+UNREAD: Final = HEADER_PREFIX + "unread"  # of what stands for a batch that cannot be read: why
 
 REPLAY_PREFIX: Final = "earmark.replay."
 REPLAY_OF: Final = REPLAY_PREFIX + "of"  # the dead letter that was replayed last
@@ -39,6 +42,7 @@ MAX_ATTEMPT: Final = 2**31 - 1  # headers may say anything
 # source's topic does (Kafka's default: 1,048,588 bytes).
 MAX_DEAD_LETTER_BYTES: Final = 2_097_152
 MIN_PROOF: Final = 10  # events; fewer are no proof of anything
+MAX_SENDERS: Final = 1_000  # whose last ends are remembered
 OURS: Final = frozenset(  # reasons that are more often our fault than a sender's
     (
         *("unexpected_error", "attempts_exhausted", "unstorable", "record_too_large"),
@@ -66,6 +70,12 @@ class Message:
     def origin(self) -> str:
         """Where the message lies: ``topic/partition/offset``."""
         return f"{self.topic}/{self.partition}/{self.offset}"
+
+    @property
+    def unread(self) -> str | None:
+        """Why the records that this message stands for cannot be read; None: it is a message."""
+        why = None if self.value is not None else dict(self.headers).get(UNREAD)
+        return None if why is None else why.decode(errors="replace")
 
     def record(self, kind: type[R]) -> R:
         """Return the record in it; raise InvalidRecord where it is none, or of the future."""
@@ -98,7 +108,8 @@ def exact_letter(message: Message, processor: str, error: BadInput) -> Outgoing:
     headers = headers_for(message, processor, error)
     value = message.value
     if message.key is None and value is None:
-        value, headers = b"", [*headers, (VALUE, b"null")]
+        value = b""
+        headers.append((VALUE, b"null" if message.unread is None else b"omitted"))
     return Outgoing(topics.dead(message.topic), message.key, value, tuple(headers))
 
 
@@ -174,14 +185,16 @@ class Limit:
 
     It guards against the bad deploy that would drain a whole topic into its dead letters. The
     sender with most of them is left out, so that one sender alone stops no process. Where hardly
-    anything is left, the reasons in ``OURS`` decide. A process in which nothing has ended well yet
-    is judged after a quarter of the window: each start of a broken deployment costs so many events,
-    and each end of a pause.
+    anything is left, the reasons in ``OURS`` decide, and how the last events of other senders
+    ended in this process: our own fault would end those, too. A process in which nothing has ended
+    well yet is judged after a quarter of the window: each start of a broken deployment costs so
+    many events, and each end of a pause.
     """
 
     share: float
     window: int
     _recent: deque[tuple[str, bool] | None] = field(default_factory=deque)  # sender, ours
+    _ends: dict[str, deque[bool]] = field(default_factory=dict)  # of each sender: dead letters
     _proved: bool = False  # something has ended well
 
     def count(self, reason: str | None = None, sender: str = "") -> str | None:
@@ -189,6 +202,7 @@ class Limit:
 
         ``reason``: of its dead letter, None: it has ended well. After a pause all begins anew.
         """
+        self._remember(sender, reason is not None)
         self._recent.append(None if reason is None else (sender, reason in OURS))
         self._proved = self._proved or reason is None
         events, is_full = len(self._recent), len(self._recent) > self.window
@@ -212,8 +226,18 @@ class Limit:
     def _judged(self) -> float:
         """Return the share that counts."""
         dead = [one for one in self._recent if one is not None]
-        worst = max(Counter(sender for sender, _ in dead).values(), default=0)
+        (sender, worst), *_ = Counter(sender for sender, _ in dead).most_common(1) or [("", 0)]
         others = len(self._recent) - worst
         if others >= MIN_PROOF:
             return (len(dead) - worst) / others
-        return sum(ours for _, ours in dead) / len(self._recent)
+        ours = sum(ours for _, ours in dead) / len(self._recent)
+        named = (ends for name, ends in self._ends.items() if name not in ("", sender))
+        ends = [*chain.from_iterable(named)]
+        return min(ours, sum(ends) / len(ends)) if ends else ours
+
+    def _remember(self, sender: str, dead: bool) -> None:
+        ends = self._ends.pop(sender, deque(maxlen=MIN_PROOF))
+        self._ends[sender] = ends  # the latest is the last
+        ends.append(dead)
+        if len(self._ends) > MAX_SENDERS:
+            del self._ends[next(iter(self._ends))]

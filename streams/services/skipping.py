@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from kafka import TopicPartition
-from kafka.errors import CorruptRecordError, KafkaError, MessageSizeTooLargeError
+from kafka.errors import KafkaError, MessageSizeTooLargeError
 
 from detector.errors import BadInput, SingleReason
 from streams.contract import dead_letters, processes, topics
@@ -67,7 +67,8 @@ def skip(
         entry = audit.Entry(
             by.user_id or by.name, "record_skipped", place, {"process": name, "why": by.why}
         )
-        move = Move(partition.topic, partition.partition, offset, offset + 1, offset + 1)
+        after = message.offset + 1
+        move = Move(partition.topic, partition.partition, offset, after, after)
         with audit.transaction(ledger, entry):
             rewind(admin, _group(settings, name), [move])
 
@@ -84,7 +85,7 @@ def _group(settings: Settings, process: str) -> str:
 
 
 def _read(settings: Settings, partition: TopicPartition, offset: int) -> Message:
-    """Return the record; without its content where the client cannot read it."""
+    """Return the record; of records that no client can read, what stands for them."""
     reader = open_reader(settings, max_partition_fetch_bytes=dead_letters.MAX_DEAD_LETTER_BYTES)
     try:
         reader.assign([partition])
@@ -92,13 +93,11 @@ def _read(settings: Settings, partition: TopicPartition, offset: int) -> Message
         deadline = time.monotonic() + settings.request_timeout_s
         while time.monotonic() < deadline:
             for message in poll(reader, POLL_MS, 1):
-                if message.offset != offset:
+                if message.offset != offset and message.unread is None:
                     raise CannotSkip(
                         f"the topic has no record {offset}, its next is {message.offset}"
                     )
                 return message
-    except CorruptRecordError:
-        return Message(partition.topic, partition.partition, offset, None, None)
     finally:
         reader.close()
     raise CannotSkip(f"{partition.topic}/{partition.partition} has no record {offset}")

@@ -11,7 +11,7 @@ from typing import Final
 
 from streams.contract import json_schemas, processes
 from streams.runtime.kafka.clients import plain_client_settings
-from streams.runtime.patches import group_leave, header_keys
+from streams.runtime.patches import group_leave, record_batches
 from streams.runtime.settings import Settings
 
 EXAMPLE: Final = "examples/catalogue_consumer.py"
@@ -20,7 +20,7 @@ PLACES: Final = (Path(__file__).parents[2] / EXAMPLE, Path(__file__).parents[1] 
 
 def run_catalogue(settings: Settings) -> int:
     """Run the example until a signal; return the exit code."""
-    header_keys.install()
+    record_batches.install()
     if not settings.leave_groups:
         group_leave.install()
     name = processes.CATALOGUE.name

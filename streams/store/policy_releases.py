@@ -5,8 +5,10 @@ without a restart. A worker refuses a bundle that it cannot use: it keeps the ru
 reports it by a metric and a log line. To go back, publish the old content under a higher version.
 """
 
+import re
 import threading
 import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +16,7 @@ import structlog
 from sqlalchemy import select
 
 from streams.contract.records.policy import PolicyChanged
-from streams.policy.bundle import Bundle, BundleError, load
+from streams.policy.bundle import VERSION, Bundle, BundleError, load
 from streams.policy.bundle import parse as parse_bundle
 from streams.runtime import metrics
 from streams.store.database import Ledger, LedgerAway, count, parsed
@@ -61,28 +63,22 @@ class Policies:
                 rows = count(connection, POLICIES)
             if rows == self._rows:
                 return
-            newest = live_bundle(self._ledger, self._bundle.name)
+            live = live_bundles(self._ledger, self._bundle.name)
         except LedgerAway as error:  # the running policy is good enough until it is back
             log.warning("policies_not_read", error=str(error))
             return
         self._rows = rows
-        if newest is not None and newest.policy.digest != self._bundle.digest:
-            self._take(newest)
+        bundle = newest_usable(live, self._bundle, self._refuse)
+        if bundle is not self._bundle:
+            self._take(bundle)
 
-    def _take(self, newest: PolicyChanged) -> None:
-        if version_of(newest.policy.version) <= version_of(self._bundle.version):
-            return
-        name = f"{newest.policy.name} {newest.policy.version}"
-        try:
-            bundle = parse_bundle(newest.text or "", name)
-            if bundle.digest != newest.policy.digest:
-                raise BundleError(f"{name}: its digest is {bundle.digest} here")
-        except BundleError as error:
-            if newest.change_id not in self._refused:
-                self._refused.add(newest.change_id)
-                metrics.POLICY_REFUSED.inc()
-                log.error("policy_refused", error=str(error), running=self._bundle.digest)
-            return
+    def _refuse(self, change: PolicyChanged, error: BundleError) -> None:
+        if change.change_id not in self._refused:
+            self._refused.add(change.change_id)
+            metrics.POLICY_REFUSED.inc()
+            log.error("policy_refused", error=str(error), running=self._bundle.digest)
+
+    def _take(self, bundle: Bundle) -> None:
         log.info("policy_changed", was=self._bundle.digest, **bundle.ref.model_dump())
         metrics.POLICY_INFO.labels(self._bundle.name, self._bundle.digest).set(0)
         metrics.POLICY_INFO.labels(bundle.name, bundle.digest).set(1)
@@ -105,9 +101,45 @@ def text_of(ledger: Ledger, digest: str) -> tuple[str, str] | None:
     return None
 
 
-def live_bundle(ledger: Ledger, name: str) -> PolicyChanged | None:
-    """Return the bundle of a name that is live: of those not withdrawn, the highest version."""
+def live_bundles(ledger: Ledger, name: str) -> list[PolicyChanged]:
+    """Return the bundles of a name that are live, those without a version first, then the highest.
+
+    Those may be unusable; see ``newest_usable``.
+    """
     changes = changes_of(ledger, kind="bundle", name=name)
     latest = {change.policy.digest: change for change in changes}
     live = [change for change in latest.values() if change.state == "live"]
-    return max(live, key=lambda change: version_of(change.policy.version), default=None)
+    return sorted(live, key=_order, reverse=True)
+
+
+def newest_usable(
+    live: Iterable[PolicyChanged],
+    running: Bundle,
+    refuse: Callable[[PolicyChanged, BundleError], None] = lambda change, error: None,
+) -> Bundle:
+    """Return the highest of the live bundles that can be used, else the running one.
+
+    ``refuse`` is called with each above it that cannot: it hides no other.
+    """
+    for change in live:
+        if _order(change) <= (False, version_of(running.version)):
+            break
+        try:
+            return _bundle_of(change)
+        except BundleError as error:
+            refuse(change, error)
+    return running
+
+
+def _bundle_of(change: PolicyChanged) -> Bundle:
+    name = f"{change.policy.name} {change.policy.version}"
+    bundle = parse_bundle(change.text or "", name)
+    if bundle.ref != change.policy:
+        raise BundleError(f"{name}: it is {bundle.version} here, and its digest {bundle.digest}")
+    return bundle
+
+
+def _order(change: PolicyChanged) -> tuple[bool, tuple[int, ...]]:
+    version = change.policy.version
+    is_version = re.fullmatch(VERSION, version, re.ASCII) is not None
+    return not is_version, version_of(version) if is_version else ()

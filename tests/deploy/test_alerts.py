@@ -26,6 +26,7 @@ ALL_OF_FEW_LATE = {  # two in an hour: too few for an alert
 A_LITTLE_LATE = NEVER_LATE | {'earmark_upload_to_decision_seconds_bucket{le="30.0"}': "0+9.3x600"}
 LAG = 'earmark_consumer_lag{processor="decide",topic="tracks.classified",partition="1"}'
 OFFSET = 'earmark_consumer_offset{processor="decide",topic="tracks.classified",partition="1"}'
+UNREADABLE = 'earmark_dead_letters_total{processor="ledger",reason="unreadable_batch"}'
 EXPIRED = 'earmark_events_expired_total{processor="decide",instance="a"}'
 AHEAD = 'earmark_clock_difference_seconds{instance="a"}'
 HEARD = 'earmark_ended_total{processor="fingerprint",outcome="emitted"}'
@@ -91,6 +92,11 @@ CASES: dict[str, tuple[int, list[dict[str, str]], list[dict[str, str]]]] = {
                 'earmark_received_total{processor="fingerprint"}': "0+100x60",
             }
         ],
+    ),
+    "EarmarkUnreadableBatch": (
+        40,
+        [{UNREADABLE: "0x20 1x60"}, {UNREADABLE: "_x20 1x60"}],
+        [{UNREADABLE: "0x60"}, {UNREADABLE: "1x60"}],
     ),
     "EarmarkPaused": (
         40,

@@ -7,16 +7,19 @@ All ordinary ones end, the poison is handled or a dead letter with its bytes, no
 import itertools
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import orjson
 import pytest
+from kafka.record.default_records import DefaultRecordBatchBuilder
 from sqlalchemy import Table, select
 
 from models.synthesis.music import RATE_HZ, render
@@ -37,7 +40,7 @@ from streams.store.tables import APPLIED, DECISIONS
 from tests.support.audio import write_wav
 from tests.support.databases import BOTH
 from tests.support.events import agreement, appeal, classified, received, reopened, verdict
-from tests.unit.streams.runtime.patches.test_header_keys import RawKey
+from tests.unit.streams.runtime.patches.test_record_batches import PACK, SPOILT, RawKey, packed
 
 pytestmark = pytest.mark.pipeline
 
@@ -91,7 +94,7 @@ EDITED: Mapping[str, tuple[Fields, frozenset[str] | None]] = {
     "numbers out of range": ({"p_value": 1e300, "duration_s": 1e300}, frozenset()),
 }
 TOO_MANY_BITS: Mapping[str, tuple[Fields, frozenset[str]]] = {
-    topics.FINGERPRINTED: ({"sample_rate_hz": 2**63}, frozenset({"ledger"})),
+    topics.FINGERPRINTED: ({"sample_rate_hz": 2**63}, frozenset({"classify", "ledger"})),
     topics.APPEALS_CHANGED: ({"sequence": 2**63}, frozenset({"ledger", "redecide"})),
     topics.RIGHTS_CHANGED: ({"version": 2**63}, frozenset({"ledger", "redecide"})),
 }
@@ -117,6 +120,8 @@ class Poison:
     buried_by: frozenset[str]
     key: bytes = b"poison"
     headers: list[tuple[str, bytes]] = field(default_factory=list)
+    spoil: Callable[[bytes], bytes] = bytes  # what becomes of its record batch
+    lost: bool = False  # its bytes are in no dead letter, since no client can read them
 
 
 def edited(record: Any, fields: Fields) -> Any:
@@ -144,6 +149,8 @@ def poisons(topic: str, template: Fields) -> Iterator[Poison]:
     if topic in TOO_MANY_BITS:
         fields, buriers = TOO_MANY_BITS[topic]
         yield Poison("too many bits", topic, orjson.dumps(edited(template, fields)), buriers)
+    # JSON Schema knows no largest number
+    yield Poison("an endless number", topic, good[:-1] + b',"x":1e999}', readers - {"catalogue"})
     for name, (old, new) in REPLACED.items():
         if old in good:
             yield Poison(name, topic, good.replace(old, new), readers)
@@ -152,6 +159,12 @@ def poisons(topic: str, template: Fields) -> Iterator[Poison]:
     yield Poison("a long key", topic, b"{}", readers, CJK.encode() * 5)
     yield Poison("a key that is no UTF-8", topic, good, frozenset(), b"\xff\xfe")
     yield Poison("a header key", topic, good, frozenset(), headers=[(RawKey(), b"\xff")])
+    if topic in (topics.UPLOADED, topics.DECIDED):  # clients read all topics alike
+        for codec in PACK:
+            pack = partial(packed, codec=codec)
+            yield Poison(f"codec {codec}", topic, good, frozenset(), spoil=pack)
+        for fault, spoil in SPOILT.items():
+            yield Poison(fault, topic, good, readers, spoil=spoil, lost=True)
     if topic == topics.DECIDED:
         forged = template | {"decision_id": "dec_forged", "upload_id": "upl_forged"}
         yield Poison("no analysis", topic, orjson.dumps(forged), frozenset({"redecide"}))
@@ -190,11 +203,23 @@ class Pipeline:
             self.tracks = ordinary  # poison has its ids
             fields = orjson.loads(template.to_bytes()) if isinstance(template, Record) else template
             for poison in poisons(topic, fields):
-                message = {"key": poison.key, "value": poison.value, "headers": poison.headers}
-                self.sent.append((poison, self._producer.send(topic, **message)))
+                self.sent.append((poison, self._send_poison(poison)))
                 for _ in range(ORDINARY):
                     self.send(topic, self._ordinary(topic))
         self._producer.flush()
+
+    def _send_poison(self, poison: Poison) -> Any:
+        self._producer.flush()
+        build = DefaultRecordBatchBuilder.build
+        message = {"key": poison.key, "value": poison.value, "headers": poison.headers}
+        with mock.patch.object(
+            DefaultRecordBatchBuilder,
+            "build",
+            lambda builder: bytearray(poison.spoil(bytes(build(builder)))),
+        ):
+            future = self._producer.send(poison.topic, **message)
+            self._producer.flush()
+        return future
 
     def _ordinary(self, topic: str) -> Record | Fields:
         track = f"T-{next(self._numbers)}"
@@ -306,7 +331,8 @@ def test_poison_stops_nobody(request: pytest.FixtureRequest, tmp_path: Path, dat
         if copies.keys() != poison.buried_by:
             reasons = {name: dict(one.headers)[dead_letters.DETAIL] for name, one in copies.items()}
             wrong[f"{poison.topic}: {poison.name}"] = (sorted(poison.buried_by), reasons)
-        expected = {(poison.key, poison.value)} if copies else set()
+        content = (None, None) if poison.lost else (poison.key, poison.value)
+        expected = {content} if copies else set()
         assert {(one.key, one.value) for one in copies.values()} == expected
     assert wrong == {}
     assert letters == {}, "ordinary records are no dead letters"

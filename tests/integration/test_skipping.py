@@ -2,18 +2,22 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
 import pytest
+from kafka.record.default_records import DefaultRecordBatchBuilder
 from typer.testing import CliRunner
 
 from streams.cli.main import app
 from streams.contract import dead_letters, topics
 from streams.ops.embedded_broker import EmbeddedBroker, ensure_topics
 from streams.runtime.kafka.clients import open_consumer, open_producer, open_reader, poll
+from streams.runtime.kafka.offsets import Move, position, rewind
+from streams.runtime.kafka.topic_plan import open_admin
 from streams.runtime.settings import Settings
 from streams.store import audit
 from streams.store.database import Ledger
-from tests.unit.streams.runtime.patches.test_header_keys import RawKey
+from tests.unit.streams.runtime.patches.test_record_batches import RawKey, built, edited
 
 pytestmark = pytest.mark.pipeline
 
@@ -37,6 +41,31 @@ def settings(tmp_path: Path) -> Iterator[Settings]:
                 headers = [(RawKey(), b"1")]
                 producer.send(topics.UPLOADED, key=b"T", value=value, headers=headers).get(20)
         yield settings
+
+
+def test_a_batch_that_no_client_can_read_is_passed_over(settings: Settings) -> None:
+    batch = bytearray(edited(built(b"a", b"b", b"c"), crc=7))
+    with (
+        mock.patch.object(DefaultRecordBatchBuilder, "build", return_value=batch),
+        open_producer(settings, "test") as producer,
+    ):
+        assert producer.send(topics.UPLOADED, key=b"T", value=b"lost").get(20).offset == 2
+    with open_admin(settings) as admin:
+        rewind(admin, "earmark.fingerprint", [Move(topics.UPLOADED, 0, 0, 2, 5)])
+    arguments = ["topics", "skip", f"{topics.UPLOADED}/0/2", "--why", "it stops us", "--by", "ada"]
+    arguments += ["--process", "fingerprint"]
+    run = CliRunner().invoke(app, arguments, env=settings.environment())
+    assert run.output == f"fingerprint is moved past {topics.UPLOADED}/0/2\n"
+    with open_admin(settings) as admin:
+        assert position(admin, "earmark.fingerprint", topics.UPLOADED, 0) == 5
+    reader = open_reader(settings, topics.dead(topics.UPLOADED))
+    while not (buried := poll(reader, 200, 10)):
+        pass
+    reader.close()
+    letter = dead_letters.read(topics.UPLOADED, None, buried[0].value, buried[0].headers)
+    assert (letter.origin, letter.reason, letter.omitted) == (
+        *(f"{topics.UPLOADED}/0/4", "skipped", True),
+    )
 
 
 def test_a_record_is_passed_over_and_kept(settings: Settings) -> None:

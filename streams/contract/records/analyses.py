@@ -1,6 +1,12 @@
 """What the detector answers."""
 
-from streams.contract.records.base import Identifier, Record, Sha256, Word
+from streams.contract.records.base import (
+    Identifier,
+    Number,
+    Record,
+    Sha256,
+    Word,
+)
 from streams.contract.records.fingerprints import AudioFacts, Match, Provenance
 from streams.contract.records.uploads import UploadEvent
 from streams.contract.vocabulary import Extent, Outcome
@@ -9,18 +15,18 @@ from streams.contract.vocabulary import Extent, Outcome
 class SegmentScore(Record):
     """Score of one stretch of the track; times in seconds from its start."""
 
-    start_s: float
-    end_s: float
-    score: float
+    start_s: Number
+    end_s: Number
+    score: Number
 
 
 class Evidence(Record):
     """One kind of evidence with the sentence that a person reads."""
 
     kind: str
-    score: float
+    score: Number
     sentence: str
-    rate_hz: float | None = None
+    rate_hz: Number | None = None
 
 
 class ModelRef(Record):
@@ -42,12 +48,12 @@ class Analysis(Record):
     analysis_id: Identifier
     outcome: Outcome
     reason: str | None = None
-    score: float | None = None
-    probability: float | None = None
-    p_value: float | None = None
-    alpha: float
+    score: Number | None = None
+    probability: Number | None = None
+    p_value: Number | None = None
+    alpha: Number
     extent: Extent
-    coverage: float | None = None
+    coverage: Number | None = None
     segments: tuple[SegmentScore, ...] = ()
     generator: str | None = None
     evidence: tuple[Evidence, ...] = ()
@@ -60,9 +66,9 @@ class ShadowAnalysis(Record):
     model: ModelRef
     outcome: Outcome
     reason: str | None = None
-    score: float | None = None
-    probability: float | None = None
-    p_value: float | None = None
+    score: Number | None = None
+    probability: Number | None = None
+    p_value: Number | None = None
     extent: Extent
     generator: str | None = None
 

@@ -5,7 +5,16 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from streams.contract.records.analyses import Analysis, ModelRef
-from streams.contract.records.base import Event, Identifier, Moment, Record, Sha256, Territory, Word
+from streams.contract.records.base import (
+    Event,
+    Identifier,
+    Moment,
+    Record,
+    Sha256,
+    Territory,
+    Whole,
+    Word,
+)
 from streams.contract.records.fingerprints import Match
 from streams.contract.records.labels import Label, PolicyRef
 from streams.contract.vocabulary import NEUTRAL, Dimension, action
@@ -32,7 +41,7 @@ class RuleHit(Record):
     """
 
     rule_id: Word
-    rule_version: int
+    rule_version: Whole
     reason_code: str
     mode: Literal["live", "canary", "shadow"] = "live"
     pending: bool = False
@@ -63,7 +72,7 @@ class RightsUsed(Record):
     """A registry entry that a decision rests on, in the version that it saw."""
 
     entry_id: Identifier
-    version: int
+    version: Whole
     agreement_id: Identifier | None = None
     purpose: Literal["licence", "generator", "derivative", "voice"]
     status: str
@@ -74,7 +83,7 @@ class Cause(Record):
 
     kind: Literal["verdict", "appeal", "rights", "expiry", "policy", "model", "operator"]
     id: Identifier
-    version: int | None = None
+    version: Whole | None = None
 
 
 class TrackDecided(Event):

@@ -4,7 +4,16 @@ from typing import Literal
 
 from pydantic import Field
 
-from streams.contract.records.base import Identifier, Name, Record, Sha256, Text
+from streams.contract.records.base import (
+    Identifier,
+    Long,
+    Name,
+    Number,
+    Record,
+    Sha256,
+    Text,
+    Whole,
+)
 from streams.contract.records.uploads import UploadEvent
 from streams.contract.vocabulary import BankKindName, Extent, KnownAs
 
@@ -14,14 +23,14 @@ class AudioFacts(Record):
 
     container: str
     codec: str
-    sample_rate_hz: int
-    channels: int
-    duration_s: float
-    bit_rate: int | None = None
-    loudness_lufs: float | None = None
-    peak_dbfs: float | None = None
-    silent_share: float
-    decode_errors: int = 0
+    sample_rate_hz: Whole
+    channels: Whole
+    duration_s: Number
+    bit_rate: Long | None = None
+    loudness_lufs: Number | None = None
+    peak_dbfs: Number | None = None
+    silent_share: Number
+    decode_errors: Whole = 0
 
 
 class Fingerprint(Record):
@@ -29,14 +38,14 @@ class Fingerprint(Record):
 
     algorithm: str
     value: str
-    duration_s: float
+    duration_s: Number
 
 
 class ObservationRef(Record):
     """Where the observation is, of which version, and what its bytes hash to."""
 
     uri: str
-    version: int
+    version: Whole
     sha256: Sha256
 
 
@@ -87,7 +96,7 @@ class Provenance(Record):
     digital_source_types: tuple[str, ...] = ()
     actions: tuple[str, ...] = ()
     software_agents: tuple[str, ...] = ()
-    ingredients: int = 0
+    ingredients: Whole = 0
     extent: Extent = Extent.UNKNOWN
     soft_bindings: tuple[str, ...] = ()
     training_mining: dict[str, Literal["allowed", "notAllowed", "constrained"]] = Field(
@@ -113,17 +122,17 @@ class Match(Record):
     bank: Identifier
     bank_kind: BankKindName
     item_id: Name
-    score: float
-    offset_s: float | None = None
-    overlap_s: float | None = None
-    speed_ratio: float | None = None
-    pitch_ratio: float | None = None
+    score: Number
+    offset_s: Number | None = None
+    overlap_s: Number | None = None
+    speed_ratio: Number | None = None
+    pitch_ratio: Number | None = None
     generator: Name | None = None
     licence: Name | None = None
     sentence: str
     content_sha256: Sha256 | None = None
-    start_s: float | None = None
-    known_start_s: float | None = None
+    start_s: Number | None = None
+    known_start_s: Number | None = None
 
 
 class TrackFingerprinted(UploadEvent):

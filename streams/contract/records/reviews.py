@@ -9,6 +9,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from streams.contract.records.base import (
+    Bounded,
     Event,
     Identifier,
     Moment,
@@ -57,7 +58,7 @@ class ReviewDecided(Event):
     note_public: Text | None = None
     evidence_considered: tuple[Identifier, ...] = ()
     confidence: Literal["low", "medium", "high"]
-    time_spent_ms: Annotated[int, Field(ge=0)]
+    time_spent_ms: Annotated[int, Field(ge=0), Bounded]
     blind: bool = False
     second_review_of: Identifier | None = None
     undoes: Identifier | None = None
@@ -132,7 +133,7 @@ class AppealChanged(Event):
 
     change_id: Identifier
     appeal_id: Identifier
-    sequence: Annotated[int, Field(ge=0)]
+    sequence: Annotated[int, Field(ge=0), Bounded]
     track_id: Identifier
     upload_id: Identifier
     decision_id: Identifier

@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 
 from streams.contract.records.base import (
+    Bounded,
     Event,
     Identifier,
     Isrc,
@@ -19,6 +20,7 @@ from streams.contract.records.base import (
     Sha256,
     Territory,
     Text,
+    Whole,
     stable_id,
 )
 from streams.contract.vocabulary import Contains, Extent
@@ -84,7 +86,7 @@ class RightsConditions(Record):
     products: tuple[Identifier, ...] = ()
     generator_ids: tuple[Name, ...] = ()
     generator_versions: tuple[Name, ...] = ()
-    max_volume: Annotated[int, Field(ge=1)] | None = None
+    max_volume: Annotated[int, Field(ge=1), Bounded] | None = None
     attribution_text: Text | None = None
     approval_required: bool = False
 
@@ -179,7 +181,7 @@ class RightsChanged(Event):
     """rights.changed: an entry of the registry in a new version; keyed by ``entry_id``."""
 
     entry_id: Identifier
-    version: Annotated[int, Field(ge=1)]
+    version: Annotated[int, Field(ge=1), Bounded]
     entry: RightsEntry | None = None
     generator: GeneratorEntry | None = None
     changed_by: Identifier
@@ -214,7 +216,7 @@ class UsageAttributed(Event):
     track_id: Identifier
     agreement_id: Identifier
     entry_id: Identifier
-    entry_version: int
+    entry_version: Whole
     sources: tuple[SourceShare, ...]
     basis: Literal["contract_split", "attribution_model", "equal_split"]
     method: Identifier

@@ -16,6 +16,7 @@ from streams.contract.records.base import (
     Sha256,
     Territory,
     Text,
+    Whole,
     stable_id,
 )
 from streams.contract.vocabulary import Component, Contains, Derivative
@@ -66,9 +67,9 @@ class Uploader(Record):
     """What the platform knows of the sending account, where it says so."""  # prose: published
 
     account_id: Identifier | None = None
-    account_age_days: int | None = None
-    rate_24h: int | None = None
-    strikes: int | None = None
+    account_age_days: Whole | None = None
+    rate_24h: Whole | None = None
+    strikes: Whole | None = None
     fraud_score: Annotated[float, Field(ge=0, le=1)] | None = None
     profile_mismatch: bool | None = None
 

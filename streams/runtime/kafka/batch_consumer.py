@@ -32,7 +32,7 @@ from streams.contract.output import Outgoing
 from streams.runtime import logs, metrics, tracing
 from streams.runtime.health import Health, serve
 from streams.runtime.kafka.acks import note_expired
-from streams.runtime.kafka.clients import open_consumer, open_producer, poll
+from streams.runtime.kafka.clients import POLL_BYTES, open_consumer, open_producer, poll
 from streams.runtime.kafka.errors import BrokerAway
 from streams.runtime.kafka.fetch_wait import FetchWait
 from streams.runtime.kafka.handler import Handler
@@ -215,7 +215,11 @@ class BatchConsumer:
         now = time.monotonic()
         if batch and now - self._busy < BUSY_S:
             until = now + GATHER_S
-            while len(batch) < BATCH and (left := until - time.monotonic()) > 0:
+            while (
+                len(batch) < BATCH
+                and sum(len(one.value or b"") for one in batch) < POLL_BYTES
+                and (left := until - time.monotonic()) > 0
+            ):
                 batch += poll(self._consumer, int(left * 1_000), BATCH - len(batch))
         self._note_expired(batch)
         if batch:
@@ -259,7 +263,7 @@ class BatchConsumer:
         with tracing.received(f"{self._name} batch", batch) as spans:
             dead = runner.run(end(batch, spans))
             self._commit(batch)
-        return handling.count(len(batch), dead)
+        return handling.count(batch, dead)
 
     async def publish(self, messages: Sequence[Outgoing]) -> list[RecordTooLarge | None]:
         """See ``handling.Publisher``. Blocks: the process has nothing else to do.

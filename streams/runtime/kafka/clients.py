@@ -16,7 +16,7 @@ from streams.contract.records import Record
 from streams.runtime.kafka.errors import BrokerAway
 from streams.runtime.kafka.handler import message_of
 from streams.runtime.kafka.security import client_security, explained, plain_security
-from streams.runtime.patches import group_leave, header_keys
+from streams.runtime.patches import group_leave, record_batches
 from streams.runtime.settings import Settings
 
 BOOTSTRAP_MS: Final = 5_000  # for one attempt
@@ -25,6 +25,8 @@ METADATA_AGE_MS: Final = 15_000
 HEARTBEATS_PER_SESSION: Final = 4
 LINGER_MS: Final = 5  # gathers a batch; longer only adds latency
 SEND_WINDOW: Final = 1_000  # records in flight
+POLL_BYTES: Final = 8 * 2**20  # after which a poll returns what it has
+POLL_RECORDS: Final = 16  # taken at once; each may have ``MAX_DEAD_LETTER_BYTES``, packed into few
 
 C = TypeVar("C")
 
@@ -137,7 +139,7 @@ def open_reader(settings: Settings, *topics: str, **options: Any) -> KafkaConsum
     Raises:
         BrokerAway, BrokerRefuses: see ``opened``.
     """
-    header_keys.install()
+    record_batches.install()
     defaults = {"fetch_max_wait_ms": settings.fetch_max_wait_ms, "enable_auto_commit": False}
     common = kafka_client_settings(settings) | defaults | {"auto_offset_reset": "earliest"}
     return opened(settings, lambda: KafkaConsumer(*topics, **common | options))
@@ -157,7 +159,25 @@ def open_consumer(settings: Settings, group: str, topics: Iterable[str]) -> Kafk
 
 
 def poll(consumer: KafkaConsumer, timeout_ms: int, most: int) -> list[Message]:
-    """Return what comes within a time, at most so many; a partition's messages in order."""
-    polled = consumer.poll(timeout_ms=timeout_ms, max_records=most)
-    records = (record for partition in polled.values() for record in partition)
-    return [message_of(record, record.timestamp) for record in records]
+    """Return what comes within a time, at most so many; a partition's messages in order.
+
+    Raises:
+        BrokerAway: the client fails to read; it can be polled again.
+    """
+    messages: list[Message] = []
+    size = 0
+    while len(messages) < most and size < POLL_BYTES:
+        at_once = min(POLL_RECORDS, most - len(messages))
+        try:
+            polled = consumer.poll(timeout_ms=timeout_ms, max_records=at_once)
+        except KafkaError as error:
+            raise BrokerAway(f"no records: {error!r}") from error
+        batch = [
+            message_of(one, one.timestamp) for partition in polled.values() for one in partition
+        ]
+        messages += batch
+        if len(batch) < at_once:
+            break
+        size += sum(len(message.value or b"") for message in batch)
+        timeout_ms = 0  # the others are here already
+    return messages

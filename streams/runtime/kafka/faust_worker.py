@@ -22,7 +22,7 @@ from streams.runtime.kafka.acks import OrderedAcker, Partition, Work
 from streams.runtime.kafka.fetch_wait import FetchWait
 from streams.runtime.kafka.handling import paused
 from streams.runtime.kafka.security import client_security, faust_credentials
-from streams.runtime.patches import faust_consumer, header_keys
+from streams.runtime.patches import faust_consumer, record_batches
 from streams.runtime.settings import Settings
 
 log = structlog.get_logger()
@@ -98,7 +98,7 @@ class Worker:
         limit: int,
     ) -> None:
         faust_consumer.install(settings.fetch_max_wait_ms, leave_groups=settings.leave_groups)
-        header_keys.install_aiokafka()
+        record_batches.install_aiokafka()
         rebalance_gate.install(processor)
         self.failure: BaseException | None = None
         self.failed = asyncio.Event()

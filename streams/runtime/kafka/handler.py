@@ -21,6 +21,7 @@ handler may get the same message again at any time.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
@@ -30,12 +31,12 @@ import structlog
 from detector.errors import BadInput, EarmarkError, SenderAway, Transient
 from streams.contract.dead_letters import Message
 from streams.contract.output import Output
-from streams.contract.records import InvalidRecord, Record
+from streams.contract.records import AHEAD, InvalidRecord, Record
 from streams.runtime import metrics, tracing
 
 log = structlog.get_logger()
 
-LAST_MS: Final = 253_402_300_799_000  # the last second of a calendar; producers set any number
+AHEAD_MS: Final = int(AHEAD.total_seconds() * 1_000)
 
 
 @dataclass(frozen=True)
@@ -142,8 +143,14 @@ def message_of(delivery: Any, timestamp_ms: float | None) -> Message:
         value=delivery.value,
         # Kafka allows a header without a value.
         headers=tuple((name, value or b"") for name, value in delivery.headers or ()),
-        timestamp_ms=min(max(0, int(timestamp_ms or 0)), LAST_MS),
+        timestamp_ms=_time_ms(int(timestamp_ms or 0)),
     )
+
+
+def _time_ms(timestamp_ms: int) -> int:
+    """Return a record's time, of which producers set any; one of the future is the clock's."""
+    now_ms = int(time.time() * 1_000)
+    return max(0, timestamp_ms) if timestamp_ms <= now_ms + AHEAD_MS else now_ms
 
 
 def _keyed(record_type: type[E], message: Message) -> E:

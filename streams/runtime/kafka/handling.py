@@ -50,6 +50,10 @@ OTHERS: Final = 20  # events that end well while one fails again and again: it i
 CONDITION: Final = "dead_letters_within_limit"  # in ``/ready``
 
 
+class UnreadableBatch(SingleReason, reason="unreadable_batch"):
+    """No client can read these records; they are passed over."""
+
+
 class RecordTooLarge(SingleReason, reason="record_too_large"):
     """A record is larger than the broker, or the reader behind it, accepts."""
 
@@ -94,8 +98,8 @@ class Handling:
         self._handler = handler
         self._publisher = publisher
         self._limit = dead_letters.Limit(settings.dead_letter_share, settings.dead_letter_window)
-        # reason and sender
-        self._dead: deque[tuple[str, str]] = deque(maxlen=10_000)  # not counted yet
+        # origin, reason and sender
+        self._dead: deque[tuple[str, str, str]] = deque(maxlen=10_000)  # not counted yet
 
     async def handle(self, batch: Sequence[Message]) -> Handled:
         """Return what the handler makes of a batch; where it fails, of each message alone.
@@ -104,6 +108,12 @@ class Handling:
             Transient: the batch may succeed later.
             Fatal: the process must stop.
         """
+        unread = [(one, why) for one in batch if (why := one.unread) is not None]
+        if unread:
+            refused = [Refused(message, UnreadableBatch(why)) for message, why in unread]
+            readable = [one for one in batch if one.unread is None]
+            handled = await self.handle(readable) if readable else Handled([])
+            return Handled([*refused, *handled.refused], handled.outputs)
         try:
             return await self._handler(batch)
         except BadInput as error:
@@ -193,12 +203,15 @@ class Handling:
             refused |= await self._publish(chunk, spans)
         return await self._bury(list(refused.values()), spans, alive)
 
-    def count(self, messages: int, dead: int) -> str | None:
+    def count(self, messages: Sequence[Message], dead: int) -> str | None:
         """Count ended messages; return why the process must pause (``dead_letters.Limit``)."""
         metrics.ENDED.labels(self._processor, "dead_letter").inc(dead)
-        metrics.ENDED.labels(self._processor, "emitted").inc(messages - dead)
-        ended = [(None, "")] * (messages - dead) + [self._dead.popleft() for _ in range(dead)]
-        reasons = [self._limit.count(*end) for end in ended]
+        metrics.ENDED.labels(self._processor, "emitted").inc(len(messages) - dead)
+        letters = [self._dead.popleft() for _ in range(dead)]
+        origins = {origin for origin, _, _ in letters}
+        good = [one for one in messages if one.origin not in origins]
+        reasons = [self._limit.count(None, dead_letters.sender_of(one)) for one in good]
+        reasons += [self._limit.count(reason, sender) for _, reason, sender in letters]
         return next(filter(None, reasons), None)
 
     async def _publish(
@@ -235,7 +248,8 @@ class Handling:
             raise Fatal(f"the broker refuses the dead letter of {left[0].message.origin}")
         for buried in refused:
             reason = buried.error.reason
-            self._dead.append((reason, dead_letters.sender_of(buried.message)))
+            sender = dead_letters.sender_of(buried.message)
+            self._dead.append((buried.message.origin, reason, sender))
             metrics.DEAD_LETTERS.labels(self._processor, reason).inc()
             with spans.within(buried.message.origin):
                 tracing.failed(reason)
@@ -294,7 +308,7 @@ class EventHandling:
                 raise
         if dead is None:
             metrics.ENDED.labels(self._processor, "revoked").inc()
-        elif reason := self._handling.count(1, dead):
+        elif reason := self._handling.count([message], dead):
             self._pause(reason)
 
     async def _end(self, message: Message, spans: tracing.Many, alive: Alive) -> int | None:

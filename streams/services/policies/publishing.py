@@ -16,7 +16,6 @@ from streams.contract import topics
 from streams.contract.records import Cause, stable_id
 from streams.contract.records.policy import PolicyChanged, TrackReopened
 from streams.policy.bundle import Bundle, load
-from streams.policy.bundle import parse as parse_bundle
 from streams.policy.changes import Change, changes, needs_two
 from streams.runtime.kafka.clients import send_all
 from streams.runtime.kafka.errors import BrokerAway
@@ -26,7 +25,12 @@ from streams.services.accounts.roles import Right
 from streams.services.policies.breaker import switched
 from streams.store import audit, outbox
 from streams.store.database import Ledger
-from streams.store.policy_releases import changes_of, live_bundle, version_of
+from streams.store.policy_releases import (
+    changes_of,
+    live_bundles,
+    newest_usable,
+    version_of,
+)
 
 PEOPLE_NEEDED: Final = 2
 
@@ -155,12 +159,7 @@ def reopen(settings: Settings, track_ids: Iterable[str], cause: Cause) -> int:
 def running(settings: Settings, ledger: Ledger) -> Bundle:
     """Return the policy that workers decide by: the newer of the published and the file."""
     configured = load(settings.policy)
-    newest = live_bundle(ledger, configured.name)
-    if newest is None or newest.text is None:
-        return configured
-    if version_of(newest.policy.version) <= version_of(configured.version):
-        return configured
-    return parse_bundle(newest.text, newest.policy.name)
+    return newest_usable(live_bundles(ledger, configured.name), configured)
 
 
 def _approved(ledger: Ledger, bundle: Bundle) -> tuple[str, ...]:

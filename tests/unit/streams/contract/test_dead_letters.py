@@ -112,6 +112,16 @@ def test_a_process_that_begins_with_one_bad_sender_has_the_whole_window() -> Non
     assert "first 21 events" in (limit.count("missing_file", "all") or "")
 
 
+def test_an_error_that_one_sender_provokes_stops_no_other() -> None:
+    limit = Limit(share=0.9, window=200)
+    limit.count(None, "good")
+    for _ in range(10):  # others send one upload of two hundred
+        count(limit, 200, "unexpected_error", "bad")
+        limit.count(None, "good")
+    count(limit, 9, "unexpected_error", "good")  # now our side fails, and ends those of others, too
+    assert "199 of the last 200" in (limit.count("unexpected_error", "good") or "")
+
+
 def test_reasons_of_our_side_count_for_every_sender() -> None:
     limit = Limit(share=0.9, window=20)
     limit.count()

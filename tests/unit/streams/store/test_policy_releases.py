@@ -7,13 +7,15 @@ import pytest
 import sqlalchemy
 
 from streams.contract import topics
+from streams.contract.records import PolicyRef
 from streams.contract.records.policy import PolicyChanged
 from streams.policy.bundle import BundleError, parse
 from streams.runtime.settings import Settings
+from streams.services.policies import publishing
 from streams.stages.ledger import project
 from streams.store import policy_releases
 from streams.store.database import Ledger
-from streams.store.policy_releases import Policies, live_bundle, text_of, version_of
+from streams.store.policy_releases import Policies, live_bundles, text_of, version_of
 from tests.support.events import message, policy_changed
 from tests.support.publishing_helpers import NOW, text_with
 
@@ -39,17 +41,16 @@ def test_of_the_published_bundles_the_highest_version_that_is_live_counts(
     policies = Policies(Settings().policy, ledger)
     ours = policies.current()
     name = ours.name
-    assert live_bundle(ledger, name) is None
+    assert live_bundles(ledger, name) == []
     tell(ledger, published("3.9.0"), published("3.10.0"), published("4.0.0", "proposed"))
     assert policies.current().version == "3.10.0", "versions are numbers, not texts"
-    assert live_bundle(ledger, "another") is None
+    assert live_bundles(ledger, "another") == []
     tell(ledger, published("0.0.1"))
     assert policies.current().version == "3.10.0", "nothing goes back by itself"
     later = NOW + timedelta(minutes=1)
     tell(ledger, published("3.10.0", "withdrawn", text=None, changed_at=later))
-    live = live_bundle(ledger, name)
-    assert live is not None
-    assert live.policy.version == "3.9.0"
+    live = live_bundles(ledger, name)
+    assert [one.policy.version for one in live] == ["3.9.0", "0.0.1"]
 
 
 def test_the_text_of_a_published_bundle_is_found_by_its_digest(ledger: Ledger) -> None:
@@ -57,6 +58,23 @@ def test_the_text_of_a_published_bundle_is_found_by_its_digest(ledger: Ledger) -
     tell(ledger, change)
     assert text_of(ledger, change.policy.digest) == (change.policy.name, change.text)
     assert text_of(ledger, "0" * 64) is None
+
+
+@pytest.mark.parametrize("version", ["x", "", "3", "3.0.x", "9" * 200, "99.0.0", "\u0663.0.0"])
+def test_a_bundle_that_cannot_be_used_hides_no_other(
+    ledger: Ledger, quick: None, version: str
+) -> None:
+    policies = Policies(Settings().policy, ledger)
+    before = policies.current()
+    forged = PolicyRef(name=before.name, version=version, digest="f" * 64)
+    tell(ledger, published("3.0.0", change_id="pol_forged", policy=forged))
+    assert policies.current() is before
+    assert publishing.running(Settings(), ledger).digest == before.digest
+    tell(ledger, published("3.1.0"))
+    assert policies.current().version == "3.1.0"
+    assert publishing.running(Settings(), ledger).version == "3.1.0"
+    tell(ledger, published("3.2.0"))
+    assert policies.current().version == "3.2.0"
 
 
 @pytest.mark.parametrize(("lower", "higher"), [("1.9", "1.10"), ("1.9.9", "2.0"), ("2.0", "2.0.1")])
