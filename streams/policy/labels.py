@@ -23,6 +23,7 @@ from streams.contract.records import (
     Extent,
     Label,
     LabelSource,
+    Mark,
     Match,
     Outcome,
     Provenance,
@@ -56,6 +57,7 @@ class Assertion:
     neg: bool = False
     asserted_at: datetime | None = None
     expires_at: datetime | None = None
+    mark: Mark | None = None
 
 
 def _assertion(
@@ -141,29 +143,50 @@ def _declared(event: TrackClassified) -> Iterable[Assertion]:
 
 
 def _provenance(provenance: Provenance | None) -> Iterable[Assertion]:
-    """A manifest that was changed since it was signed states nothing; a tag does."""
+    """Manifest, AIGC tag and marks, each with the mark that names the generator and the song.
+
+    A manifest that no longer fits the file, as of one that was tagged anew, declares at most.
+    """
     if provenance is None:
         return
-    if provenance.state in ("untrusted", "trusted") and provenance.extent is not Extent.UNKNOWN:
+    marks = {mark.kind: mark for mark in reversed(provenance.marks)}
+    says_ai = provenance.extent in SAYS_AI
+    known = provenance.state in ("untrusted", "trusted") and provenance.extent is not Extent.UNKNOWN
+    if known or (provenance.state == "invalid" and says_ai):
         # A chain of human edits is evidence toward None and never proof of it.
-        proof = provenance.state == "trusted" and provenance.extent in SAYS_AI
+        proof = provenance.state == "trusted" and says_ai
+        signed = marks.get("c2pa")
+        agent = next(iter(provenance.software_agents), None)
         yield _assertion(
             LabelSource.PROVENANCE,
             provenance.extent,
-            next(iter(provenance.software_agents), None),
+            signed.generator if signed else agent,
             certainty=Certainty.CONFIRMED if proof else Certainty.DECLARED,
             origin="c2pa",
+            mark=signed if says_ai else None,
         )
     if provenance.aigc is not None:
         # 3 was written by a platform whose detector thought so, perhaps this one's.
         guessed = Certainty.SUSPECTED if provenance.aigc.label == "3" else None
+        tagged = marks.get("aigc")
         yield _assertion(
             LabelSource.PROVENANCE,
             Extent.ALL,
-            provenance.aigc.producer,
+            tagged.generator if tagged else provenance.aigc.producer,
             certainty=guessed,
             origin="aigc",
+            mark=tagged,
         )
+    if (mark := _mark(provenance)) is not None:
+        yield _assertion(
+            LabelSource.PROVENANCE, Extent.ALL, mark.generator, origin="mark", mark=mark
+        )
+
+
+def _mark(provenance: Provenance) -> Mark | None:
+    """Return the strongest mark that is no part of what another label of the file rests on."""
+    elsewhere = {"aigc"} if provenance.extent is Extent.UNKNOWN else {"aigc", "c2pa"}
+    return next((one for one in provenance.marks if one.kind not in elsewhere), None)
 
 
 def _registry(event: TrackClassified, facts: Facts) -> Iterable[Assertion]:
@@ -240,6 +263,16 @@ def declared_extent(event: TrackClassified) -> Extent | None:
     if declared.contains_ai is not None:
         return Extent(declared.contains_ai)
     return Extent.PARTLY if has_ai_contributor(event.upload) else None
+
+
+def denied(event: TrackClassified, assertions: Iterable[Assertion]) -> bool:
+    """Whether the file itself declares AI where the delivery declares none."""
+    return declared_extent(event) is Extent.NONE and any(
+        one.source is LabelSource.PROVENANCE
+        and one.extent in SAYS_AI
+        and one.certainty is not Certainty.SUSPECTED
+        for one in assertions
+    )
 
 
 def has_ai_contributor(upload: Upload) -> bool:

@@ -72,7 +72,8 @@ def keys_of_event(event: TrackClassified) -> set[Key]:
         keys |= _keys("voice", upload.voice.depicted) | _keys("artist", upload.voice.depicted)
         keys |= _keys("agreement", upload.voice.consent_id)
     if event.provenance:
-        keys |= _keys("generator", *event.provenance.software_agents)
+        marked = (one.generator for one in event.provenance.marks)
+        keys |= _keys("generator", *event.provenance.software_agents, *marked)
     return keys
 
 

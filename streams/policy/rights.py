@@ -81,18 +81,22 @@ def rights_of(
 
 
 def _generators(event: TrackClassified) -> tuple[list[Tool], bool]:
-    """Return the generators named, and whether by more than the detector's attribution."""
+    """Return the generators named, and whether by more than a mark or the detector."""
     if event.upload.declared.tools:
         return list(event.upload.declared.tools), True
     provenance = event.provenance
-    if provenance is not None and provenance.state == "trusted" and provenance.software_agents:
-        return [Tool(name=name) for name in provenance.software_agents], True
+    if provenance is not None and provenance.state == "trusted":
+        signed = [one.generator for one in provenance.marks if one.kind == "c2pa"]
+        if names := (*provenance.software_agents, *signed):
+            return [Tool(name=name) for name in dict.fromkeys(names)], True
     registered = [one.generator for one in event.matches
                   if one.bank_kind == BankKind.REGISTERED_AI and one.generator]  # fmt: skip
     if registered:
         return [Tool(name=name) for name in dict.fromkeys(registered)], True
-    attributed = event.analysis.generator
-    return [Tool(name=attributed)] if attributed else [], False
+    # A mark is no statement of the deliverer: it names a generator, and grants no licence.
+    marked = [one.generator for one in provenance.marks] if provenance is not None else []
+    attributed = [event.analysis.generator] if event.analysis.generator else []
+    return [Tool(name=name) for name in dict.fromkeys(marked or attributed)], False
 
 
 @dataclass

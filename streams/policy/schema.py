@@ -100,7 +100,9 @@ FEATURES: Final[dict[str, Feature]] = {
         "the declaration: DDEX ContainsAI", *DECLARED, default="absent", alone=("None", "absent")
     ),
     "declared.mismatch": _flag(
-        "the detector finds AI where none is declared, or all where part is", alone=None
+        "the detector finds AI where none is declared, or all where part is; or the file itself "
+        "declares AI where the delivery declares none",
+        alone=None,
     ),
     "declared.components": _list(
         "which parts are declared to be AI", *COMPONENTS, alone=((), ("artwork",))
@@ -125,6 +127,13 @@ FEATURES: Final[dict[str, Feature]] = {
         alone=("none", "3"),
     ),
     "provenance.opt_out": _flag("the file reserves training and mining", alone=None),
+    "provenance.mark": Feature(
+        Kind.TEXT,
+        None,
+        "the generator whose mark the file carries, in lower case; anyone can write a mark",
+        missing=True,
+        alone=(None,),
+    ),
     # The rights registry, in this territory. The generator may be the detector's attribution,
     # and an agreement about a recording does not state that it is AI.
     "rights.generator_status": _text(

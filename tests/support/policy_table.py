@@ -14,6 +14,7 @@ from streams.contract.records import (
     Declaration,
     Derivation,
     Extent,
+    Mark,
     Match,
     Outcome,
     Provenance,
@@ -63,6 +64,7 @@ SIGNED_PART = Provenance(state="trusted", extent=Extent.PARTLY)
 SIGNED_HUMAN = Provenance(state="trusted", extent=Extent.NONE)
 UNSIGNED = Provenance(state="untrusted", extent=Extent.ALL)
 TAMPERED = Provenance(state="invalid", extent=Extent.ALL)
+MARKED = Provenance(marks=(Mark(generator="Suno", kind="tag", strength="strong", place="comment"),))
 TAGGED = Provenance(aigc=Aigc(label="1"))
 
 # --- entries of the registry -------------------------------------------------------------------
@@ -165,11 +167,15 @@ TABLE: list[Row] = [
     (ALL,     DEAF,   {},                               "All declaration",    False, OUT,   None),
     (ARTWORK, HUMAN,  {},                               "None detector",      False, FREE,  None),
     # --- the file itself: only a trusted signature confirms
-    (NONE,    HUMAN,  {"file": SIGNED_ALL},             "All provenance",     False, OUT,   None),
+    (NONE,    HUMAN,  {"file": SIGNED_ALL},             "All provenance",     False, OUT,   "disclosure"),
     (ALL,     HUMAN,  {"file": SIGNED_PART},            "Partly provenance",  False, WEAK,  None),
     (NOTHING, AI,     {"file": SIGNED_HUMAN},           "All detector",       False, OUT,   None),
     (NOTHING, HUMAN,  {"file": UNSIGNED},               "All provenance",     False, OUT,   None),
-    (NONE,    HUMAN,  {"file": TAMPERED},               "None detector",      False, FREE,  None),
+    (NONE,    HUMAN,  {"file": TAMPERED},               "All provenance",     False, OUT,   "disclosure"),
+    (NONE,    HUMAN,  {"file": MARKED},                 "All provenance",     False, OUT,   "disclosure"),
+    (NOTHING, HUMAN,  {"file": MARKED},                 "All provenance",     False, OUT,   None),
+    (PARTLY,  HUMAN,  {"file": MARKED},                 "All provenance",     False, OUT,   None),
+    (NOTHING, AI,     {"file": MARKED},                 "All provenance",     False, OUT,   None),
     (NOTHING, DOUBT,  {"file": TAGGED},                 "All provenance",     False, OUT,   None),
     (NONE,    AI,     {"file": SIGNED_ALL},             "All provenance",     False, OUT,   "disclosure"),
     # --- an agreement lifts the consequence and not the label

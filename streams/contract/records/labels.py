@@ -4,6 +4,7 @@ from typing import Literal
 
 from streams.contract.records.analyses import ModelRef
 from streams.contract.records.base import Event, Identifier, Moment, Record, Sha256, Word
+from streams.contract.records.fingerprints import Mark
 from streams.contract.vocabulary import Certainty, Component, Contains, Extent, LabelSource
 
 
@@ -23,6 +24,7 @@ class Label(Record):
     origin: Identifier | None = None  # the verdict, appeal or registry entry behind it
     asserted_at: Moment | None = None
     expires_at: Moment | None = None
+    mark: Mark | None = None  # what the file carries that names generator and song
 
 
 class LabelMappings(Record):

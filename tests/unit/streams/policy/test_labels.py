@@ -12,6 +12,8 @@ from streams.contract.records import (
     Declaration,
     Extent,
     LabelSource,
+    Mark,
+    MarkKind,
     Outcome,
     Provenance,
 )
@@ -21,6 +23,7 @@ from streams.policy.territories import evaluate_territories
 from tests.support.events import agreement, classified
 from tests.support.labelling import LICENSED, label, labels, labels_from
 from tests.support.policies import bundle, facts, rule
+from tests.support.policy_table import generator
 
 
 @pytest.mark.parametrize(
@@ -151,11 +154,89 @@ def test_what_a_file_says_of_itself(
     assert (effective(label_list) is label_list[1]) is prevails
 
 
-@pytest.mark.parametrize("state", ["absent", "invalid"])
-def test_a_changed_manifest_says_nothing(state: Any) -> None:
-    answer = Provenance(state=state, extent=Extent.ALL)
+@pytest.mark.parametrize(
+    ("state", "extent"),
+    [("absent", Extent.ALL), ("invalid", Extent.NONE), ("invalid", Extent.UNKNOWN)],
+)
+def test_a_changed_manifest_is_never_a_sign_of_no_ai(state: Any, extent: Extent) -> None:
+    answer = Provenance(state=state, extent=extent)
     event = classified(Outcome.UNCERTAIN).model_copy(update={"provenance": answer})
     assert [one.source for one in labels(event)] == [LabelSource.DETECTOR]
+
+
+@pytest.mark.parametrize("extent", [Extent.ALL, Extent.PARTLY])
+def test_what_a_changed_manifest_asserted_stays_declared(extent: Extent) -> None:
+    signed = mark(kind="c2pa", intact=False)
+    answer = Provenance(state="invalid", extent=extent, marks=(signed,))
+    event = classified(Outcome.HUMAN_LIKELY).model_copy(update={"provenance": answer})
+    label = effective(labels(event))
+    assert (label.source, label.certainty) == (LabelSource.PROVENANCE, Certainty.DECLARED)
+    assert (label.extent, label.origin, label.mark) == (extent, "c2pa", signed)
+
+
+def mark(generator: str = "Suno", kind: MarkKind = "tag", **rest: Any) -> Mark:
+    return Mark.model_validate(
+        {"generator": generator, "kind": kind, "strength": "strong", "place": "comment", **rest}
+    )
+
+
+@pytest.mark.parametrize("kind", ["tag", "graph", "c2pa"])
+@pytest.mark.parametrize("outcome", [Outcome.HUMAN_LIKELY, Outcome.UNCERTAIN, Outcome.AI_LIKELY])
+def test_a_mark_declares_and_names_generator_and_song(kind: MarkKind, outcome: Outcome) -> None:
+    left = mark(kind=kind, song_id="s-1")
+    event = classified(outcome).model_copy(update={"provenance": Provenance(marks=(left,))})
+    label = effective(labels(event))
+    assert (label.source, label.certainty) == (LabelSource.PROVENANCE, Certainty.DECLARED)
+    assert (label.extent, label.generator) == (Extent.ALL, "Suno")
+    assert (label.origin, label.mark) == ("mark", left)
+
+
+def test_a_mark_goes_with_the_label_of_its_manifest_or_tag() -> None:
+    signed, tagged = mark("Lyria", "c2pa"), mark("Mureka", "aigc", song_id="p-1")
+    answer = Provenance(
+        state="trusted",
+        extent=Extent.ALL,
+        aigc=Aigc(label="1", producer="Mureka"),
+        marks=(signed, tagged),
+    )
+    event = classified(Outcome.UNCERTAIN).model_copy(update={"provenance": answer})
+    from_file = [one for one in labels(event) if one.source is LabelSource.PROVENANCE]
+    assert [(one.origin, one.generator, one.mark) for one in from_file] == [
+        ("c2pa", "Lyria", signed),
+        ("aigc", "Mureka", tagged),
+    ]
+    assert effective(from_file).certainty is Certainty.CONFIRMED
+
+
+def test_a_mark_contradicts_a_declaration_of_none_alone() -> None:
+    left = Provenance(marks=(mark(),))
+    guess = Provenance(aigc=Aigc(label="3"))
+    for declared, provenance, contradicts in (
+        ("None", left, True),
+        ("Partly", left, False),
+        ("All", left, False),
+        (None, left, False),
+        ("None", guess, False),
+        ("None", None, False),
+    ):
+        delivered = Declaration.model_validate({"contains_ai": declared})
+        event = classified(Outcome.HUMAN_LIKELY, declared=delivered)
+        event = event.model_copy(update={"provenance": provenance})
+        (scoped,) = evaluate_territories(event, facts(event), bundle(rule())).everywhere
+        assert scoped.values["declared.mismatch"] is contradicts
+        assert scoped.values["provenance.mark"] == ("suno" if provenance is left else None)
+
+
+def test_a_mark_names_the_generator_for_licences_and_grants_none() -> None:
+    for status in ("licensed", "unlicensed"):
+        event = classified(Outcome.UNCERTAIN).model_copy(
+            update={"provenance": Provenance(marks=(mark("Songmaker"),))}
+        )
+        known = facts(event, generator(status))
+        (scoped,) = evaluate_territories(event, known, bundle(rule())).everywhere
+        assert scoped.values["label.generator"] == "songmaker"
+        assert scoped.values["rights.generator_status"] == status
+        assert scoped.values["label.licensed"] is False
 
 
 def test_a_registrant_states_what_its_own_recordings_are() -> None:
