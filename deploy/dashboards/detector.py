@@ -6,6 +6,9 @@ from deploy.dashboards.panels import Board, Panel
 
 OUTCOMES: Final = 'earmark_outcomes_total{model=~"$model"}'
 ABSTAINED: Final = 'earmark_outcomes_total{model=~"$model", outcome=~"uncertain|not_assessable"}'
+MARKED: Final = 'earmark_marks_total{model=~"$model"}'
+MARKED_FOUND: Final = 'earmark_marks_total{model=~"$model", outcome="ai_likely"}'
+MARKED_HEARD: Final = 'earmark_marks_total{model=~"$model", outcome!="not_assessable"}'
 SCORE: Final = (
     "histogram_quantile({}, sum by (le) "
     '(rate(earmark_score_bucket{{model=~"$model"}}[$__rate_interval])))'
@@ -87,6 +90,38 @@ BOARD: Final = Board(
                     "short",
                     "table",
                     24,
+                ),
+            ],
+        ),
+        (
+            "Against marks in files",
+            [
+                Panel(
+                    "Recall on marked files",
+                    "Share of files with a generator's mark that the detector finds; free of "
+                    "reviews. What it cannot assess is left out",
+                    [
+                        (
+                            f"sum by (generator) (increase({MARKED_FOUND}[$__range]))"
+                            f" / sum by (generator) (increase({MARKED_HEARD}[$__range]))",
+                            "{{generator}}",
+                        )
+                    ],
+                    "percentunit",
+                    width=12,
+                ),
+                Panel(
+                    "Marks by generator",
+                    "What the detector answers where the file carries a mark",
+                    [
+                        (
+                            f"sum by (generator, outcome) (increase({MARKED}[$__range]))",
+                            "generator, outcome",
+                        )
+                    ],
+                    "short",
+                    "matrix",
+                    12,
                 ),
             ],
         ),

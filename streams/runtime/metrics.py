@@ -91,6 +91,12 @@ BATCH_SIZE: Final = Histogram(
     "earmark_batch_size", "Observations scored together", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256)
 )
 OUTCOMES: Final = Counter("earmark_outcomes_total", "Answers of the detector", ["outcome", "model"])
+MARKED: Final = Counter(
+    "earmark_marks_total",
+    "Marks of generators in files, by generator and by what the detector answers: ai_likely is "
+    "its recall",
+    ["generator", "outcome", "model"],
+)
 ABSTAINED: Final = Counter(
     "earmark_abstained_total",
     "Abstentions, by reason: too_short | silent | band_limited ...; uncertain: no reason",

@@ -99,6 +99,9 @@ def _labelled(row: Row, _: Names) -> tuple[str, ...]:
         sentence = f"Label “{words(row['extent'])}”, {certainty}, by {source}."
     if row.get("licensed"):
         sentence += f" It is licensed under {row.get('agreement_id')}."
+    mark = row.get("mark") or {}
+    if mark.get("song_id"):
+        sentence += f" The file names the song {mark['song_id']} of {mark['generator']}."
     return "label", sentence, f"{row['label_id']}, AI extent {row['extent']}"
 
 

@@ -23,6 +23,7 @@ from streams.contract.records import (
     ModelRef,
     ObservationRef,
     Outcome,
+    Provenance,
     TrackClassified,
     TrackFingerprinted,
     stable_id,
@@ -53,7 +54,7 @@ class Classifying:
     async def handle(self, event: TrackFingerprinted) -> Sequence[Output]:
         """Return the classified event."""
         stored = await self._analysed(event)
-        self._count(stored.analysis)
+        self._count(stored.analysis, event.provenance or Provenance())
         # What both records have travels on.
         answered = {"analysis": stored.analysis, "shadow": stored.shadow}
         classified = TrackClassified.model_validate(dict(event) | answered)
@@ -90,8 +91,10 @@ class Classifying:
         except ModelError as error:
             raise BadInput("observation_unreadable", str(error)) from error
 
-    def _count(self, analysis: Analysis) -> None:
+    def _count(self, analysis: Analysis, provenance: Provenance) -> None:
         metrics.OUTCOMES.labels(analysis.outcome.value, self.model.name).inc()
+        for generator in {mark.generator for mark in provenance.marks}:
+            metrics.MARKED.labels(generator, analysis.outcome.value, self.model.name).inc()
         if analysis.outcome in ABSTENTIONS:
             why = analysis.reason or analysis.outcome.value
             metrics.ABSTAINED.labels(why, self.model.name).inc()

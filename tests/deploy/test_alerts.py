@@ -44,6 +44,8 @@ PV = 'earmark_p_value_distance{{model="m",measure="{}"}}'
 REFERENCE = (
     'earmark_reference_drift{{model="m",population="full_rate",deliverer="{}",measure="{}"}}'
 )
+FOUND = 'earmark_marks_total{generator="g",outcome="ai_likely",model="m"}'
+MISSED = 'earmark_marks_total{generator="g",outcome="uncertain",model="m"}'
 OOD = 'earmark_abstained_total{reason="unlike_known",model="m"}'
 SLA = "earmark_review_sla_seconds"
 LOW = 'earmark_quality_share{measure="overturned_by_rule",of="no-ai",bound="low"}'
@@ -168,6 +170,14 @@ CASES: dict[str, tuple[int, list[dict[str, str]], list[dict[str, str]]]] = {
                 REFERENCE.format("d", "psi"): "0.6x120",
                 REFERENCE.format("e", "psi_by_chance"): "0.01x120",
             },
+        ],
+    ),
+    "EarmarkMarksMissed": (
+        1560,
+        [{FOUND: "0+1x1000 1000x600", MISSED: "0+0.1x1000 100+1x600"}],
+        [
+            {FOUND: "0+1x1600", MISSED: "0+1x1600"},
+            {FOUND: "0+0.01x1000 10x600", MISSED: "0x1000 0+0.01x600"},  # few cases
         ],
     ),
     "EarmarkAbstentionSurge": (

@@ -9,6 +9,7 @@ from streams.contract.records import (
     Evidence,
     Match,
     Outcome,
+    Provenance,
     ReviewRequested,
     TrackDecided,
     UploadReceived,
@@ -35,6 +36,7 @@ def tell(
     policy: Bundle = POLICY,
     evidence: tuple[Evidence, ...] = (),
     matches: tuple[Match, ...] = (),
+    provenance: Provenance | None = None,
     **upload: Any,
 ) -> tuple[TrackDecided, ReviewRequested | None]:
     """Deliver, analyse and decide one track; AI likely against a claim of None asks a person."""
@@ -43,7 +45,12 @@ def tell(
     )
     content = upload.get("title", track_id).encode().hex().ljust(64, "0")[:64]
     analysis = event.analysis.model_copy(update={"evidence": evidence})
-    changes = {"content_sha256": content, "analysis": analysis, "matches": matches}
+    changes = {
+        "content_sha256": content,
+        "analysis": analysis,
+        "matches": matches,
+        "provenance": provenance,
+    }
     event = event.model_copy(update=changes)
     received = UploadReceived(
         upload_id=event.upload_id, upload=event.upload, uploaded_at=uploaded_at
@@ -56,6 +63,9 @@ def tell(
         (topics.LABELLED, labelled),
         (topics.DECIDED, decided),
     ]
+    if provenance is not None:
+        heard = {"upload_id": event.upload_id, "provenance": provenance}
+        events.append((topics.FINGERPRINTED, fingerprinted(track_id).model_copy(update=heard)))
     if requested is not None:
         events.append((topics.REVIEWS_REQUESTED, requested))
     project(

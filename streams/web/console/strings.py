@@ -1,9 +1,10 @@
 """Texts of the console: headlines, and the terms that pages explain."""
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from detector.evidence.registry import REGISTRY
-from streams.contract.records import Analysis, Extent, Label, LabelSource, Outcome
+from streams.contract.records import Analysis, Certainty, Extent, Label, LabelSource, Mark, Outcome
 
 KINDS: Final = {entry.name: entry.label for entry in REGISTRY}
 TERMS: Final = {
@@ -30,10 +31,19 @@ DECLARED: Final = {
 }
 
 
+MARKED: Final = {
+    Extent.ALL: "Marked in the file as made with AI",
+    Extent.PARTLY: "Marked in the file as made with AI, in part",
+}
+
+
 def headline(label: Label, analysis: Analysis) -> str:
     """Return what is known of a recording, in one line."""
     if label.source is LabelSource.DECLARATION and label.extent in DECLARED:
         return DECLARED[label.extent]
+    in_file = label.source is LabelSource.PROVENANCE
+    if in_file and label.certainty is Certainty.DECLARED and label.extent in MARKED:
+        return MARKED[label.extent]
     if label.source in (LabelSource.DETECTOR, LabelSource.DECLARATION):
         return analysis.outcome.headline
     return {
@@ -42,6 +52,15 @@ def headline(label: Label, analysis: Analysis) -> str:
         Extent.NONE: "Not made with AI",
         Extent.UNKNOWN: "Not known",
     }[label.extent]
+
+
+def mark(stated: Mark | Mapping[str, Any]) -> str:
+    """Return what a generator left in the file, in one line."""
+    left = Mark.model_validate(stated)
+    version = f" {left.version}" if left.version else ""
+    song = f", song {left.song_id}" if left.song_id else ""
+    broken = "" if left.intact else ", in a manifest that no longer fits the file"
+    return f"{left.generator}{version}{song} ({left.place}{broken})"
 
 
 def tone(label: Label, analysis: Analysis) -> str:

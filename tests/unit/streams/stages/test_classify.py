@@ -14,10 +14,12 @@ from detector.errors import BadInput
 from detector.observation.observation import VERSION
 from streams.contract.records import (
     AudioFacts,
+    Mark,
     Match,
     ModelRef,
     ObservationRef,
     Outcome,
+    Provenance,
     TrackClassified,
     TrackFingerprinted,
     Upload,
@@ -29,7 +31,11 @@ from tests.support.events import match
 from tests.support.scoring import MODEL, RATE_HZ, counted, observation
 
 
-def event(reference: ObservationRef, matches: tuple[Match, ...] = ()) -> TrackFingerprinted:
+def event(
+    reference: ObservationRef,
+    matches: tuple[Match, ...] = (),
+    provenance: Provenance | None = None,
+) -> TrackFingerprinted:
     return TrackFingerprinted(
         upload_id="upl_1",
         upload=Upload(track_id="T-1", uri="file:///a.wav"),
@@ -46,6 +52,7 @@ def event(reference: ObservationRef, matches: tuple[Match, ...] = ()) -> TrackFi
         fingerprint=None,
         observation=reference,
         matches=matches,
+        provenance=provenance,
     )
 
 
@@ -54,13 +61,14 @@ async def classified(
     *references: ObservationRef,
     shadow: ShadowModel | None = None,
     matches: tuple[Match, ...] = (),
+    provenance: Provenance | None = None,
 ) -> list[TrackClassified]:
     batcher = Batcher(MODEL, 0.01, 8, 0.0, shadow)
     scoring = asyncio.create_task(batcher.run())
     reference = ModelRef(name=MODEL.name, version=MODEL.version, digest=MODEL.digest)
     with ThreadPoolExecutor(2) as threads:
         work = Classifying(reference, store, batcher, threads)
-        outputs = [await work.handle(event(one, matches)) for one in references]
+        outputs = [await work.handle(event(one, matches, provenance)) for one in references]
     scoring.cancel()
     records = [output.record for (output,) in outputs]
     assert all(isinstance(record, TrackClassified) for record in records)
@@ -104,6 +112,24 @@ def test_what_it_is_known_as_travels_on_and_is_not_reused(store: ArtefactStore) 
     assert first.matches == ()
     assert hit.matches == (match(),)
     assert hit.analysis == first.analysis
+
+
+def test_marks_are_counted_by_what_the_detector_answers(store: ArtefactStore) -> None:
+    def count(generator: str) -> float:
+        labels = {"generator": generator, "outcome": outcome, "model": MODEL.name}
+        return REGISTRY.get_sample_value("earmark_marks_total", labels) or 0.0
+
+    reference = put(store, observation(1).to_bytes())
+    (unmarked,) = asyncio.run(classified(store, reference))
+    outcome = unmarked.analysis.outcome.value
+    before = count("Suno"), count("Lyria"), count("Udio")
+    marks = tuple(
+        Mark(generator=name, kind=kind, strength="strong", place="comment")
+        for name, kind in (("Suno", "tag"), ("Suno", "c2pa"), ("Lyria", "c2pa"))
+    )
+    asyncio.run(classified(store, reference, provenance=Provenance(marks=marks)))
+    after = count("Suno"), count("Lyria"), count("Udio")
+    assert [new - old for old, new in zip(before, after, strict=True)] == [1, 1, 0]
 
 
 def test_the_same_event_gives_the_same_record(store: ArtefactStore) -> None:

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from streams.contract import topics
-from streams.contract.records import Declaration, Provenance, Tool
+from streams.contract.records import Declaration, Mark, Provenance, Tool
 from streams.contract.records.rights import (
     Party,
     RightsChanged,
@@ -21,6 +21,7 @@ from tests.support.console import Console
 from tests.support.events import fingerprinted, match, message
 from tests.support.stories import a_task, tell
 
+MARK = Mark(generator="Suno", kind="tag", strength="strong", place="<comment>", song_id="song-1")
 TOLD = Declaration(contains_ai="None", tools=(Tool(name="Synth", agreement_id="AGR-7"),))
 
 
@@ -29,7 +30,12 @@ def a_story(console: Console) -> str:
     ledger = console.resources.ledger
     known, _ = tell(ledger, "T-0", title="The known one")
     task = a_task(ledger, "T-1", declared=TOLD)
-    provenance = Provenance(state="untrusted", signer="A <b>signer</b>", claim_generator="Suno 5")
+    provenance = Provenance(
+        state="untrusted",
+        signer="A <b>signer</b>",
+        claim_generator="Suno 5",
+        marks=(MARK, MARK.model_copy(update={"generator": "Lyria", "intact": False})),
+    )
     fingerprint = fingerprinted("T-1").model_copy(
         update={
             "provenance": provenance,
@@ -74,6 +80,8 @@ def test_a_task_says_what_file_registry_and_known_recordings_say(console: Consol
     assert html.count("the two cannot be played side by side") == 1
     assert "signed by A &lt;b&gt;signer&lt;/b&gt;" in html
     assert "made with Suno 5" in html
+    assert "Suno, song song-1 (&lt;comment&gt;)" in html
+    assert "Lyria, song song-1 (&lt;comment&gt;, in a manifest that no longer fits" in html
     assert "AGR-7: voice replica withdrawn" in html
     assert "by A label, 2026-01-01 to further notice" in html
 
@@ -84,7 +92,7 @@ def test_who_judges_blind_hears_of_none_of_it(console: Console) -> None:
     reviewer.submit("/me", what="blind", blind="on")
     html = reviewer.get(f"/tasks/{task}").text
     assert "scores, evidence and the decision are hidden" in html
-    for text in ("stay-down", "Suno 5", "AGR-7: voice", "Known recordings"):
+    for text in ("stay-down", "Suno 5", "song-1", "AGR-7: voice", "Known recordings"):
         assert text not in html
 
 

@@ -1,8 +1,13 @@
 """What a newcomer reads comes first, and the terms are explained where they stand."""
 
+import pytest
+
+from streams.contract.records import Extent, Mark
 from streams.services import wording
 from streams.web.console import strings
 from tests.support.console import Console
+from tests.support.events import classified
+from tests.support.labelling import label
 from tests.support.stories import tell
 
 
@@ -17,3 +22,27 @@ def test_pages_say_it_first_and_explain_their_terms(console: Console) -> None:
         assert html.index(sentence) < html.index("p-value"), path
         for term in strings.TERMS:
             assert f"<dt>{term}</dt>" in html, path
+
+
+@pytest.mark.parametrize(
+    ("extent", "certainty", "headline"),
+    [
+        (Extent.ALL, "declared", "Marked in the file as made with AI"),
+        (Extent.PARTLY, "declared", "Marked in the file as made with AI, in part"),
+        (Extent.ALL, "confirmed", "Made with AI"),
+    ],
+)
+def test_what_anyone_can_write_is_no_certain_headline(
+    extent: Extent, certainty: str, headline: str
+) -> None:
+    stated = label("provenance", extent.value, certainty)
+    assert strings.headline(stated, classified().analysis) == headline
+
+
+def test_a_mark_is_one_line() -> None:
+    mark = Mark(generator="Suno", kind="c2pa", strength="strong", place="c2pa.generator")
+    assert strings.mark(mark) == "Suno (c2pa.generator)"
+    torn = mark.model_copy(update={"version": "chirp", "song_id": "s-1", "intact": False})
+    assert strings.mark(torn.model_dump()) == (
+        "Suno chirp, song s-1 (c2pa.generator, in a manifest that no longer fits the file)"
+    )

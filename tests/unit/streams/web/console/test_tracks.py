@@ -2,6 +2,7 @@
 
 import pytest
 
+from streams.contract.records import Mark, Outcome, Provenance
 from tests.support.console import Console
 from tests.support.stories import tell
 
@@ -16,6 +17,20 @@ def test_a_track_is_found_by_its_title_and_shown_with_its_story(console: Console
     page = viewer.get("/tracks/T/1%20%C3%BC")
     assert page.status_code == 200
     assert "A song about rain" in page.text
+
+
+def test_a_mark_in_the_file_is_shown_and_its_song_is_in_the_story(console: Console) -> None:
+    mark = Mark(generator="Suno", kind="tag", strength="strong", place="woas", song_id="song-1")
+    tell(
+        console.resources.ledger,
+        outcome=Outcome.HUMAN_LIKELY,
+        provenance=Provenance(marks=(mark,)),
+    )
+    html = console.browser("viewer").get("/tracks/T-1").text
+    assert "Marked in the file as made with AI" in html
+    assert "Suno, song song-1 (woas)" in html
+    assert "anyone can write a mark" in html
+    assert "The file names the song song-1 of Suno." in html
 
 
 @pytest.mark.parametrize(
