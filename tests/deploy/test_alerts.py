@@ -173,11 +173,11 @@ CASES: dict[str, tuple[int, list[dict[str, str]], list[dict[str, str]]]] = {
         ],
     ),
     "EarmarkMarksMissed": (
-        1560,
-        [{FOUND: "0+1x1000 1000x600", MISSED: "0+0.1x1000 100+1x600"}],
+        3060,
+        [{FOUND: "0+1x1500 1500x1600", MISSED: "0x1500 0+1x1600"}],
         [
-            {FOUND: "0+1x1600", MISSED: "0+1x1600"},
-            {FOUND: "0+0.01x1000 10x600", MISSED: "0x1000 0+0.01x600"},  # few cases
+            {FOUND: "0+1x3100", MISSED: "0+1x3100"},
+            {FOUND: "0+0.02x1500 30x1600", MISSED: "0x1500 0+0.02x1600"},  # few cases
         ],
     ),
     "EarmarkAbstentionSurge": (
