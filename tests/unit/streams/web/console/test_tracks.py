@@ -1,8 +1,10 @@
 """Tracks: found by search, shown with their story; what is not there is a plain page."""
 
 import pytest
+from sqlalchemy import func
 
 from streams.contract.records import Mark, Outcome, Provenance
+from streams.store.tables import FINGERPRINTS
 from tests.support.console import Console
 from tests.support.stories import tell
 
@@ -29,8 +31,20 @@ def test_a_mark_in_the_file_is_shown_and_its_song_is_in_the_story(console: Conso
     html = console.browser("viewer").get("/tracks/T-1").text
     assert "Marked in the file as made with AI" in html
     assert "Suno, song song-1 (woas)" in html
-    assert "anyone can write a mark" in html
+    assert "Anyone can write a mark" in html
     assert "The file names the song song-1 of Suno." in html
+
+
+def test_a_record_of_before_the_marks_is_shown(console: Console) -> None:
+    ledger = console.resources.ledger
+    _, requested = tell(ledger, provenance=Provenance(state="untrusted", signer="A signer"))
+    assert requested is not None
+    with ledger.transaction() as connection:
+        record = func.replace(FINGERPRINTS.c.record, ',"marks":[]', "")
+        connection.execute(FINGERPRINTS.update().values(record=record))
+    reader = console.browser("reviewer")
+    assert reader.get("/tracks/T-1").status_code == 200
+    assert "signed by A signer" in reader.get(f"/tasks/{requested.task_id}").text
 
 
 @pytest.mark.parametrize(
