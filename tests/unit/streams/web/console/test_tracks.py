@@ -23,16 +23,21 @@ def test_a_track_is_found_by_its_title_and_shown_with_its_story(console: Console
 
 def test_a_mark_in_the_file_is_shown_and_its_song_is_in_the_story(console: Console) -> None:
     mark = Mark(generator="Suno", kind="tag", strength="strong", place="woas", song_id="song-1")
-    tell(
+    _, requested = tell(
         console.resources.ledger,
         outcome=Outcome.HUMAN_LIKELY,
         provenance=Provenance(marks=(mark,)),
     )
-    html = console.browser("viewer").get("/tracks/T-1").text
+    assert requested is not None
+    viewer = console.browser("viewer")
+    html = viewer.get("/tracks/T-1").text
     assert "Marked in the file as made with AI" in html
     assert "Suno, song song-1 (woas)" in html
     assert "Anyone can write a mark" in html
     assert "The file names the song song-1 of Suno." in html
+    task = viewer.get(f"/tasks/{requested.task_id}").text
+    assert "marked as made with AI" in task
+    assert "Suno, song song-1 (woas)" in task
 
 
 def test_a_record_of_before_the_marks_is_shown(console: Console) -> None:
