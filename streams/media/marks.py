@@ -15,6 +15,7 @@ from streams.contract.records import Aigc, Mark, MarkKind, MarkStrength
 VERSION: Final = "1"
 """Of the table and the reading: files that were read by another version are read again."""
 MAX_MARKS: Final = 20
+MAX_GRAPHS: Final = 4
 MAX_NODES: Final = 5_000
 MAX_NESTING: Final = 3  # of an AIGC tag in objects and quotes
 UUID: Final = r"(?P<song_id>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"
@@ -78,10 +79,12 @@ GRAPHS: Final = frozenset({"prompt", "workflow"})
 
 def marks_of(texts: Iterable[tuple[str, str]]) -> tuple[Mark, ...]:
     """Return the marks in the tags of a file, those of a graph among them."""
+    texts = tuple(texts)
     marks: list[Mark] = []
     for key, text in texts:
         marks += _matches(key, text)
-        for node in _nodes(text) if key in GRAPHS else ():
+    for key, text in [one for one in texts if one[0] in GRAPHS][:MAX_GRAPHS]:
+        for node in _nodes(text):
             marks += _matches("node", node, key)
     return merged(marks)
 

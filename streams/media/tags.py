@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import IO, Final
 
 MAX_TAGS: Final = 500
-MAX_TEXT: Final = 2_000_000  # characters: graphs of ComfyUI are long
+MAX_TEXT: Final = 1_000_000  # characters: graphs of ComfyUI are long
 MAX_TAG_BYTES: Final = 16 * 2**20
 MAX_CHUNKS: Final = 1_000
 RIFF: Final = (b"RIFF", b"RF64", b"BW64")
@@ -160,8 +160,10 @@ def _split(content: bytes, encoding: int) -> tuple[str, bytes]:
     if encoding in (0, 3):
         text, _, rest = content.partition(b"\0")
         return _text(text, encoding), rest
-    pairs = (at for at in range(0, len(content) - 1, 2) if content[at : at + 2] == b"\0\0")
-    end = next(pairs, len(content))
+    end = content.find(b"\0\0")
+    while end > 0 and end % 2:  # two halves of two characters
+        end = content.find(b"\0\0", end + 1)
+    end = len(content) if end < 0 else end
     return _text(content[:end], encoding), content[end + 2 :]
 
 
@@ -190,13 +192,15 @@ def _ape(file: IO[bytes], tags: _Gathered) -> None:
 
 
 def _ape_items(items: bytes, count: int, tags: _Gathered) -> None:
+    at = 0
     for _ in range(min(count, MAX_TAGS)):
-        size, flags = struct.unpack("<II", items[:8])
-        key, _, rest = items[8:].partition(b"\0")
-        content, items = rest[:size], rest[size:]
+        size, flags = struct.unpack("<II", items[at : at + 8])
+        end = items.index(b"\0", at + 8)
+        key, content = items[at + 8 : end], items[end + 1 : end + 1 + size]
+        at = end + 1 + size
         if not flags & 0x06:  # text in UTF-8
-            for text in content.split(b"\0"):
-                tags.add(key.decode("latin-1"), text.decode("utf-8", "replace"))
+            for text in content.decode("utf-8", "replace").split("\0"):
+                tags.add(key.decode("latin-1"), text)
 
 
 def _id3v1(file: IO[bytes], tags: _Gathered) -> None:

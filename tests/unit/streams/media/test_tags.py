@@ -5,7 +5,7 @@ from io import BytesIO
 
 import pytest
 
-from streams.media.tags import MAX_CHUNKS, MAX_TAGS, chunk, chunks, tags_of
+from streams.media.tags import MAX_CHUNKS, MAX_TAGS, MAX_TEXT, Tags, chunk, chunks, tags_of
 from tests.support.signing import wav
 from tests.support.tagging import ape, id3, id3v1
 
@@ -64,3 +64,49 @@ def test_a_plain_file_has_no_tags_and_many_are_bounded() -> None:
     assert tags_of(BytesIO(wav())).objects == ()
     many = [("TXXX", f"\3key{number}\0text".encode()) for number in range(2 * MAX_TAGS)]
     assert len(tags_of(BytesIO(id3(*many))).texts) == MAX_TAGS
+
+
+def read(content: bytes) -> Tags:
+    return tags_of(BytesIO(content))
+
+
+@pytest.mark.parametrize(
+    ("frame", "expected"),
+    [
+        (("TPE1", b"\0An artist"), ("artist", "An artist")),
+        (("TPE1", b"\3\xc3\xa9"), ("artist", "é")),
+        (("TPE1", b"\1\xff\xfea\0b\0\0\0"), ("artist", "ab")),
+        (("TPE1", b"\2\0a\0b"), ("artist", "ab")),
+        (("TXXX", b"\3Key\0value"), ("key", "value")),
+        (("TXXX", b"\1\xff\xfea\0\0\x62\0\0\xff\xfev\0"), ("a戀", "v")),
+        (("COMM", b"\0engshort\0the comment"), ("comment", "the comment")),
+        (("WOAS", b"https://example.com/"), ("woas", "https://example.com/")),
+        (("WXXX", b"\0\0https://example.com/"), ("wxxx", "https://example.com/")),
+        (("WXXX", b"\0site\0https://example.com/"), ("site", "https://example.com/")),
+    ],
+)
+@pytest.mark.parametrize("version", [3, 4])
+def test_frames_of_id3(frame: tuple[str, bytes], expected: tuple[str, str], version: int) -> None:
+    assert expected in read(id3(frame, version=version)).texts
+
+
+def test_an_object_has_its_media_type() -> None:
+    content = b"\0Application/JUMBF\0name\0words\0\1\2\3"
+    assert read(id3(("GEOB", content))).objects == (("application/jumbf", b"\1\2\3"),)
+    wide = b"\1application/jumbf\0\xff\xfen\0\0\0\xff\xfew\0\0\0\1\2\3"
+    assert read(id3(("GEOB", wide))).objects == (("application/jumbf", b"\1\2\3"),)
+
+
+def test_what_synchronisation_or_an_extended_header_hides_is_read() -> None:
+    plain = id3(("WOAS", b"a\xffb"))
+    whole = plain[:5] + b"\x80" + plain[6:9] + bytes([plain[9] + 1]) + plain[10:]
+    assert read(whole.replace(b"a\xffb", b"a\xff\0b")).texts == (("woas", "aÿb"),)
+    extended = b"\0\0\0\6" + bytes(6)
+    size = bytes([plain[9] + len(extended)])
+    assert ("woas", "aÿb") in read(
+        plain[:5] + b"\x40" + plain[6:9] + size + extended + plain[10:]
+    ).texts
+
+
+def test_a_text_without_measure_is_left_out() -> None:
+    assert read(ape(key=b"x" * (MAX_TEXT + 1))).texts == ()
