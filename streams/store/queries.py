@@ -11,7 +11,7 @@ from sqlalchemy import Column, ColumnElement, Connection, func, literal, select,
 from streams.contract.records import ObservationRef, TrackDecided, TrackFingerprinted, parse
 from streams.contract.records.policy import StatementWritten
 from streams.store.account_tables import AUDIT
-from streams.store.cursors import fitting, part
+from streams.store.cursors import PART_BYTES, part
 from streams.store.database import Ledger, count, first_parsed, parsed
 from streams.store.decision_order import LATEST_FIRST
 from streams.store.tables import (
@@ -233,17 +233,24 @@ def story(ledger: Ledger, track_id: str, distributors: Collection[str] = ()) -> 
         for table in (*STORY, *others):
             columns = others.get(table) or [table.c.record]
             about = table.c.track_id == track_id, _of(table.c.upload_id, distributors)
-            question = select(table.c.recorded_at.label("at"), *columns).where(*about)
-            latest = question.order_by(table.c.recorded_at.desc(), *table.primary_key)
             # Anybody may deliver a track a thousand times, each time with much about it.
+            order = table.c.recorded_at.desc(), *table.primary_key
             size = func.length(large.get(table, columns[0]))
-            sizes = latest.with_only_columns(size).limit(STORY_ROWS + 1)
-            stored = connection.scalars(sizes).all()
-            shown = min(fitting(stored), STORY_ROWS)
-            if shown < len(stored):
+            rows = select(
+                *(table.c.recorded_at.label("at"), *columns),
+                *(
+                    func.row_number().over(order_by=order).label("place"),
+                    func.count().over().label("stored"),
+                ),
+                func.sum(size).over(order_by=order, rows=(None, 0)).label("bytes_so_far"),
+            )
+            latest = rows.where(*about).subquery()
+            fits = (latest.c.place <= STORY_ROWS) & (latest.c.bytes_so_far <= PART_BYTES)
+            shown = connection.execute(select(latest).where(fits | (latest.c.place == 1))).all()
+            if shown and len(shown) < shown[0].stored:
                 entries.append(Entry("left_out", None, {"table": table.name}))
-            for row in connection.execute(latest.limit(shown)):
-                fields = {column.name: row._mapping[column] for column in columns}
+            for row in shown:
+                fields = {column.name: row._mapping[column.name] for column in columns}
                 record = fields if table in others else orjson.loads(fields["record"])
                 entries.append(Entry(table.name, row.at, record))
     return sorted(entries, key=lambda entry: entry.recorded_at or LONG_AGO)

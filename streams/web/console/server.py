@@ -6,12 +6,14 @@ import sys
 from collections import Counter
 from contextlib import suppress
 from typing import Final, TextIO
+from weakref import WeakKeyDictionary
 
 import h11
 import structlog
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import ServerState
 
 from detector.errors import EarmarkError, Fatal
 from streams.runtime import logs, metrics, tracing
@@ -97,13 +99,17 @@ def config_of(app: ASGIApp, settings: Settings) -> uvicorn.Config:
     )
 
 
+PLACES: Final[WeakKeyDictionary[ServerState, Counter[str | None]]] = WeakKeyDictionary()
+"""How many connections each place has, for each server."""
+
+
 class TimedProtocol(H11Protocol):
     """Closes connections that are slow to send or to read, and those that are too many.
 
     uvicorn waits for ever, and serves the first that come.
     """
 
-    place = ""  # that connections are counted by
+    place: str | None = None  # that connections are counted by; None: no more
     since = 0.0
     _timer: asyncio.TimerHandle | None = None
     _reader: asyncio.TimerHandle | None = None
@@ -115,25 +121,35 @@ class TimedProtocol(H11Protocol):
         super().connection_made(transport)
         host = self.client[0] if self.client else ""
         self.place, self.since = place_of(host), self.loop.time()
+        self._places = PLACES.setdefault(self.server_state, Counter())
+        self._places[self.place] += 1
         self._make_room(is_proxy=host in getattr(self.app, "trusted_hosts", ()))
         self._watch()
 
     def _make_room(self, *, is_proxy: bool) -> None:
         """End the connection that waits for longest, of a place that has more than its share."""
-        served = [one for one in self.connections if isinstance(one, TimedProtocol)]
-        all_open = [one for one in served if not one.transport.is_closing()]
-        places = Counter(one.place for one in all_open)
-        is_crowded = places[self.place] > OF_ONE_PLACE and not is_proxy
-        if not is_crowded and len(all_open) < CONNECTIONS:
+        is_crowded = self._places[self.place] > OF_ONE_PLACE and not is_proxy
+        if not is_crowded and self._places.total() < CONNECTIONS:
             return
-        place = self.place if is_crowded else places.most_common(1)[0][0]
-        waiting = [one for one in all_open if one.place == place and one.awaits_a_head]
+        place = self.place if is_crowded else self._places.most_common(1)[0][0]
+        served = [one for one in self.connections if isinstance(one, TimedProtocol)]
+        waiting = [one for one in served if one.place == place and one.awaits_a_head]
         others = [one for one in waiting if one is not self]
         oldest = min(others, key=lambda one: one.since, default=None)
         if oldest is not None:
-            oldest.transport.abort()
+            oldest.end()
         elif is_crowded:
-            self.transport.abort()
+            self.end()
+
+    def end(self) -> None:
+        """Close the connection at once."""
+        self._leave()
+        self.transport.abort()
+
+    def _leave(self) -> None:
+        if self.place is not None:
+            self._places.subtract([self.place])
+            self.place = None
 
     @property
     def awaits_a_head(self) -> bool:
@@ -169,6 +185,7 @@ class TimedProtocol(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Await nothing any more."""
+        self._leave()
         self._stop()
         self._stop_reader()
         super().connection_lost(exc)

@@ -6,7 +6,7 @@ from streams.contract import topics
 from streams.policy.decide import decide
 from streams.services import timeline
 from streams.stages.ledger import project
-from streams.store import cursors, queries
+from streams.store import queries
 from streams.store.database import Ledger
 from tests.support.events import (
     classified,
@@ -105,5 +105,5 @@ def test_a_long_story_keeps_its_latest_entries_and_states_that_others_are_left_o
     assert {"table": "uploads"} in [one.record for one in short if one.table == "left_out"]
     sentences = [entry.sentence for entry in timeline.story(short, {})]
     assert "Older uploads are left out: there are too many." in sentences
-    monkeypatch.setattr(cursors, "PART_BYTES", 1)
-    assert {entry.table for entry in queries.story(ledger, "T-1")} == {"left_out"}
+    monkeypatch.setattr(queries, "PART_BYTES", 1)
+    assert [one.table for one in queries.story(ledger, "T-1")].count("uploads") == 1

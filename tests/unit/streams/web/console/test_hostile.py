@@ -38,7 +38,11 @@ EVIL_UPLOAD: dict[str, Any] = {
     "voice": VoiceClaim(depicted=WORD, consent_id=WORD),
     "uploader": Uploader(account_id=WORD),
     "ddex": DdexMessage(
-        message_id=WORD, ern_version=WORD, sender_dpid=WORD, resource_reference=WORD
+        message_id=WORD,
+        ern_version=WORD,
+        sender_dpid=WORD,
+        resource_reference=WORD,
+        edition=WORD,
     ),
 }
 
