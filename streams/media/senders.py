@@ -1,14 +1,14 @@
-"""Fair shares of the fetch slots: a sender that does not answer holds up no other.
+"""Fair shares: a distributor or a sender that does not answer holds up no other.
 
-A sender is the host or the bucket of a URI. One alone never has all slots. Those whose last fetch
-did not end well, and those that are new, have half of the slots together. A sender that failed
-several times is asked again after growing pauses; in between its uploads fail at once.
+A sender is the host or the bucket of a URI. One alone never has all slots. Of one distributor, the
+senders whose last fetch did not end well and the new ones have half of the slots together. A sender
+that failed several times is asked again after growing pauses; in between its uploads fail at once.
 """
 
 import asyncio
 import math
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -48,6 +48,50 @@ class _Sender:
         )
 
 
+class FairSlots:
+    """At most so many at once; the distributor with the fewest at work comes first.
+
+    ``spare`` slots are only for distributors with nothing at work.
+    """
+
+    def __init__(self, slots: int, spare: int = 0) -> None:
+        self._free, self._spare = slots, min(spare, slots - 1)
+        self._running: Counter[str] = Counter()
+        self._waiting: Counter[str] = Counter()
+        self._turns = asyncio.Condition()
+
+    @asynccontextmanager
+    async def turn(self, distributor: str) -> AsyncIterator[None]:
+        """Wait for a slot, and give it back at the end."""
+        async with self._turns:
+            self._waiting[distributor] += 1
+            try:
+                await self._turns.wait_for(lambda: self._is_next(distributor))
+            finally:
+                _count_down(self._waiting, distributor)
+            self._free -= 1
+            self._running[distributor] += 1
+        try:
+            yield
+        finally:
+            async with self._turns:
+                self._free += 1
+                _count_down(self._running, distributor)
+                self._turns.notify_all()
+
+    def _is_next(self, distributor: str) -> bool:
+        running = self._running.get(distributor, 0)
+        if self._free <= (self._spare if running else 0):
+            return False
+        return all(running <= self._running.get(other, 0) for other in self._waiting)
+
+
+def _count_down(counter: Counter[str], key: str) -> None:
+    counter[key] -= 1
+    if not counter[key]:
+        del counter[key]
+
+
 class Senders:
     """Gives senders their turns; ``longest_s``: of a fetch."""
 
@@ -55,12 +99,14 @@ class Senders:
         self._each, self._unproven = max(1, slots - 1), max(1, slots // 2)
         self._longest_s = longest_s
         self._senders: OrderedDict[str, _Sender] = OrderedDict()
-        self._at_work: list[_Sender] = []
+        self._at_work: list[tuple[_Sender, str]] = []  # with its distributor
         self._turns = asyncio.Condition()
         self._proved = time.monotonic()  # when a sender last began to answer
 
     @asynccontextmanager
-    async def turn(self, name: str) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+    async def turn(
+        self, name: str, distributor: str = ""
+    ) -> AsyncIterator[Callable[[], Awaitable[None]]]:
         """Wait for a turn of this sender; yields what to await when the fetch has ended well.
 
         Raises:
@@ -80,28 +126,25 @@ class Senders:
 
         async with self._turns:
             await self._turns.wait_for(
-                lambda: sender.is_away() or self._is_free(sender) or is_stuck()
+                lambda: sender.is_away() or self._is_free(sender, distributor) or is_stuck()
             )
             if sender.is_away():
                 if time.monotonic() - sender.first > LOST_S:
                     raise _lost(f"{name} does not answer, {sender.failures} times")
                 detail = f"{name} did not answer a moment ago, {sender.failures} times"
                 raise SenderAway(detail, "failed_before")
-            if not self._is_free(sender):
+            if not self._is_free(sender, distributor):
                 raise _lost(f"{name} is new, and too many others do not answer")
             sender.running += 1
-            self._at_work.append(sender)
+            self._at_work.append((sender, distributor))
         try:
             yield partial(self._answered, sender)
         except SenderAway:
             sender.note(answers=False)
             raise
-        except BadInput:  # it answers, if only with a refusal
-            await self._answered(sender)
-            raise
-        finally:
+        finally:  # a refusal proves nothing: any name answers with one
             sender.running -= 1
-            self._at_work.remove(sender)
+            self._at_work.remove((sender, distributor))
             while len(self._senders) > REMEMBERED:
                 self._senders.popitem(last=False)
             async with self._turns:
@@ -114,10 +157,11 @@ class Senders:
         async with self._turns:
             self._turns.notify_all()
 
-    def _is_free(self, sender: _Sender) -> bool:
+    def _is_free(self, sender: _Sender, distributor: str) -> bool:
         if sender.answers:
             return sender.running < self._each
-        return sum(not one.answers for one in self._at_work) < self._unproven
+        unproven = (one for one, whose in self._at_work if whose == distributor)
+        return sum(not one.answers for one in unproven) < self._unproven
 
 
 def _lost(detail: str) -> BadInput:

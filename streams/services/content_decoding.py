@@ -15,6 +15,7 @@ from streams.contract.records import Provenance
 from streams.media import sandbox
 from streams.media.artefacts import Acoustics, ArtefactStore, ContentFacts
 from streams.media.decode_pool import DecodePool
+from streams.media.senders import FairSlots
 from streams.runtime import metrics, tracing
 from streams.runtime.health import Health
 
@@ -41,12 +42,14 @@ class ContentDecoder:
 
     store: ArtefactStore
     pool: DecodePool
+    turns: FairSlots
+    """Of the pool's processes, by distributor: a file may take minutes."""
     threads: ThreadPoolExecutor
     trust: str
     """Names the trust anchors: provenance is kept for each, since its validity depends on them."""
     _locks: dict[str, asyncio.Lock] = field(default_factory=dict)
 
-    async def decode_and_store(self, path: Path, sha256: str) -> Content:
+    async def decode_and_store(self, path: Path, sha256: str, distributor: str) -> Content:
         """Decode a file and store what is known of its content; read it where it is stored.
 
         Raises:
@@ -62,8 +65,9 @@ class ContentDecoder:
                 if known is not None:
                     metrics.DECODES.labels("reused").inc()
                     return known
-                with tracing.stage(FINGERPRINT.name, "decode"):
-                    decoded = await self.pool.decode(path)
+                async with self.turns.turn(distributor):
+                    with tracing.stage(FINGERPRINT.name, "decode"):
+                        decoded = await self.pool.decode(path)
                 with tracing.stage(FINGERPRINT.name, "store"):
                     content = await in_thread(self._store, sha256, facts, decoded)
                 metrics.DECODES.labels("decoded_again" if facts else "decoded").inc()

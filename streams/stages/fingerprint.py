@@ -24,7 +24,7 @@ from streams.media.decode_pool import DecodePool
 from streams.media.fetch import Fetched, Fetcher, spool
 from streams.media.kept_audio import KeptUploads
 from streams.media.provenance import ProvenanceDecoder
-from streams.media.senders import Senders
+from streams.media.senders import FairSlots, Senders
 from streams.runtime import tracing
 from streams.runtime.health import Health
 from streams.runtime.kafka.handler import Handler, each
@@ -45,7 +45,7 @@ class Fingerprinting:
     banks: Banks
     threads: ThreadPoolExecutor
     spool: Path
-    slots: asyncio.Semaphore
+    slots: FairSlots
     """Bounds the spool: a few more files than decoders, whatever is in flight."""
     senders: Senders
     kept: KeptUploads | None = None
@@ -55,12 +55,13 @@ class Fingerprinting:
         """Return the fingerprinted event."""
         in_thread = partial(asyncio.get_running_loop().run_in_executor, self.threads)
         sender = self.fetcher.sender(event.upload.uri)
-        async with self.senders.turn(sender) as answered, self.slots:
+        whose = event.upload.distributor or ""
+        async with self.senders.turn(sender, whose) as answered, self.slots.turn(whose):
             with tracing.stage(NAME, "fetch"):
                 fetched = await self._fetch(event)
             try:
                 await answered()
-                content = await self.decoder.decode_and_store(fetched.path, fetched.sha256)
+                content = await self.decoder.decode_and_store(fetched.path, fetched.sha256, whose)
                 if self.kept is not None:  # decoded content too: its audio may have been erased
                     await in_thread(self.kept.keep_copy, fetched.path, fetched.sha256)
             finally:
@@ -104,11 +105,12 @@ async def _open(settings: Settings, health: Health) -> AsyncIterator[Handler]:
     ):
         # While the group is joined. An upload that comes first waits for it, or fails with it.
         warming = asyncio.create_task(warm(pool, health), name="warming")
-        decoder = ContentDecoder(store, pool, threads, provenance.trust)
+        turns = FairSlots(settings.decode_workers)
+        decoder = ContentDecoder(store, pool, turns, threads, provenance.trust)
         try:
             stage = Fingerprinting(
                 *(fetcher, decoder, Banks(index), threads, folder),
-                *(asyncio.Semaphore(slots), Senders(slots, settings.fetch_timeout_s), kept),
+                *(FairSlots(slots, spare=1), Senders(slots, settings.fetch_timeout_s), kept),
             )
             yield each(NAME, UploadReceived, stage.handle)
         finally:

@@ -22,7 +22,7 @@ from streams.media.artefacts import ArtefactStore
 from streams.media.decode_pool import DecodePool
 from streams.media.fetch import Fetcher
 from streams.media.kept_audio import KeptUploads
-from streams.media.senders import Senders
+from streams.media.senders import FairSlots, Senders
 from streams.policy.bundle import load
 from streams.policy.decide import decide
 from streams.runtime.settings import Settings
@@ -70,8 +70,8 @@ async def fingerprinting(music: Path, state: Path) -> AsyncIterator[tuple[Finger
         yield (
             Fingerprinting(
                 Fetcher.from_settings(settings),
-                ContentDecoder(ArtefactStore.open(settings.store), pool, threads, ""),
-                banks, threads, spool, asyncio.Semaphore(3), Senders(3, 60.0),
+                ContentDecoder(ArtefactStore.open(settings.store), pool, FairSlots(1), threads, ""),
+                banks, threads, spool, FairSlots(3), Senders(3, 60.0),
                 KeptUploads.open(settings),
             ),
             banks,

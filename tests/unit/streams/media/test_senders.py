@@ -9,7 +9,14 @@ import pytest
 
 from detector.errors import BadInput, SenderAway
 from streams.media import senders as module
-from streams.media.senders import FORGET_S, LOST_S, MOST_FAILURES, PAUSE_S, Senders
+from streams.media.senders import (
+    FORGET_S,
+    LOST_S,
+    MOST_FAILURES,
+    PAUSE_S,
+    FairSlots,
+    Senders,
+)
 
 
 @pytest.fixture
@@ -128,3 +135,69 @@ def test_new_senders_end_where_all_others_are_stuck(clock: list[float]) -> None:
         assert await fail(senders, "new")
 
     asyncio.run(run())
+
+
+def test_slots_go_to_the_distributor_with_fewest_at_work() -> None:
+    """Six files of one key held all decoders for nine minutes, and an honest one waited."""
+    order: list[str] = []
+
+    async def work(slots: FairSlots, distributor: str) -> None:
+        async with slots.turn(distributor):
+            order.append(distributor)
+            for _ in range(5):
+                await asyncio.sleep(0)
+
+    async def main() -> None:
+        slots = FairSlots(2)
+        async with asyncio.TaskGroup() as group:
+            for _ in range(6):
+                group.create_task(work(slots, "greedy"))
+            await asyncio.sleep(0)
+            group.create_task(work(slots, "honest"))
+
+    asyncio.run(main())
+    assert order.count("greedy") == 6
+    assert order.index("honest") <= 3  # not after the six
+
+
+def test_a_spare_slot_is_for_a_distributor_with_nothing_at_work() -> None:
+    async def main() -> None:
+        slots = FairSlots(3, spare=1)
+        async with slots.turn("greedy"), slots.turn("greedy"):
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.05), slots.turn("greedy"):
+                    pass
+            async with asyncio.timeout(5), slots.turn("honest"):
+                pass
+
+    asyncio.run(main())
+
+
+def test_new_senders_of_one_distributor_leave_the_slots_of_another() -> None:
+    async def main() -> None:
+        senders = Senders(4, 60.0)
+        async with senders.turn("a.example", "greedy"), senders.turn("b.example", "greedy"):
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.05), senders.turn("c.example", "greedy"):
+                    pass
+            async with asyncio.timeout(5), senders.turn("d.example", "honest"):
+                pass
+
+    asyncio.run(main())
+
+
+def test_a_refusal_proves_nothing() -> None:
+    """Any name answers with a 404; then its uploads trickled, and had all slots but one."""
+
+    async def main() -> None:
+        senders = Senders(4, 60.0)
+        for name in ("a.example", "b.example", "c.example"):
+            with pytest.raises(BadInput):
+                async with senders.turn(name):
+                    raise BadInput("missing_file", "404")
+        async with senders.turn("a.example"), senders.turn("b.example"):
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.05), senders.turn("c.example"):
+                    pass
+
+    asyncio.run(main())

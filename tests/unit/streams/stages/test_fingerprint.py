@@ -18,7 +18,7 @@ from streams.contract.output import Outgoing
 from streams.contract.records import UploadReceived
 from streams.media.fetch import Fetcher
 from streams.media.fetch_http import Http
-from streams.media.senders import Senders
+from streams.media.senders import FairSlots, Senders
 from streams.runtime import metrics
 from streams.runtime.kafka.acks import OrderedAcker
 from streams.runtime.kafka.handler import each
@@ -69,7 +69,7 @@ class Broker:
 async def run(events: Sequence[UploadReceived], folder: Path) -> Broker:
     """Give uploads of one partition to the stage, as its process does."""
 
-    async def decoded(path: Path, sha256: str) -> Any:
+    async def decoded(path: Path, sha256: str, distributor: str) -> Any:
         done = fingerprinted()
         facts = SimpleNamespace(
             audio=done.audio, fingerprint=done.fingerprint, observation=done.observation
@@ -86,7 +86,7 @@ async def run(events: Sequence[UploadReceived], folder: Path) -> Broker:
             fetcher,
             cast(Any, SimpleNamespace(decode_and_store=decoded)),
             cast(Any, SimpleNamespace(all=dict)),
-            *(threads, folder, asyncio.Semaphore(SLOTS), Senders(SLOTS, 2.0)),
+            *(threads, folder, FairSlots(SLOTS, spare=1), Senders(SLOTS, 2.0)),
         )
         handling = EventHandling(NAME, each(NAME, UploadReceived, stage.handle), broker, SETTINGS)
         limit = SETTINGS.in_flight * WAITING
