@@ -54,7 +54,7 @@ class DecodePool:
     """Decodes files in parallel; use as a context manager."""
 
     def __init__(self, settings: Settings, decode_file: DecodeFile = decode) -> None:
-        """Prepare; ``decode_file`` runs in the children (tests inject faults there)."""
+        """Prepare; ``decode_file`` runs in the children: the ``ProvenanceDecoder`` of the stage."""
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._workers = [
             DecodeWorker(settings, decode_file, self._jobs) for _ in range(settings.decode_workers)

@@ -89,7 +89,7 @@ class Publisher(Protocol):
 
 
 class Handling:
-    """Ends batches of messages of one process."""
+    """Ends batches of messages of one process; ``end`` and ``isolate`` serve ``batch_consumer``."""
 
     def __init__(
         self, processor: str, handler: Handler, publisher: Publisher, settings: Settings
