@@ -15,6 +15,7 @@ from detector.errors import Fatal, InvalidAudio
 from streams.media import decode_pool
 from streams.media.artefacts import ArtefactStore
 from streams.media.decode_pool import DecodePool
+from streams.media.senders import FairSlots
 from streams.runtime.health import Health
 from streams.runtime.settings import Settings
 from streams.services.content_decoding import CONDITION, ContentDecoder, warm
@@ -32,7 +33,7 @@ def pool() -> Iterator[DecodePool]:
 @pytest.fixture
 def decoder(pool: DecodePool, tmp_path: Path) -> Iterator[ContentDecoder]:
     with ThreadPoolExecutor(2) as threads:
-        yield ContentDecoder(ArtefactStore.open(f"file://{tmp_path}/store"), pool, threads, "eu")
+        yield ContentDecoder(ArtefactStore.open(f"file://{tmp_path}/store"), pool, FairSlots(2), threads, "eu")
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ def counted(how: str) -> float:
 def test_of_two_uploads_at_once_the_second_waits(decoder: ContentDecoder, noise: Path) -> None:
     async def both() -> None:
         first, second = await asyncio.gather(
-            decoder.decode_and_store(noise, ONE), decoder.decode_and_store(noise, ONE)
+            decoder.decode_and_store(noise, ONE, ""), decoder.decode_and_store(noise, ONE, "")
         )
         assert first == second
         assert first.facts.audio.duration_s == pytest.approx(1.0)
@@ -63,9 +64,9 @@ def test_other_trust_anchors_are_asked_anew_and_the_facts_stay(
     decoder: ContentDecoder, noise: Path
 ) -> None:
     elsewhere = replace(decoder, trust="us")
-    first = asyncio.run(decoder.decode_and_store(noise, ONE))
+    first = asyncio.run(decoder.decode_and_store(noise, ONE, ""))
     again = counted("decoded_again")
-    assert asyncio.run(elsewhere.decode_and_store(noise, ONE)).facts == first.facts
+    assert asyncio.run(elsewhere.decode_and_store(noise, ONE, "")).facts == first.facts
     assert counted("decoded_again") == again + 1
 
 
@@ -73,14 +74,14 @@ def test_what_cannot_be_decoded_is_not_stored(decoder: ContentDecoder, tmp_path:
     (tmp_path / "text").write_bytes(b"no audio at all")
     for _ in range(2):
         with pytest.raises(InvalidAudio):
-            asyncio.run(decoder.decode_and_store(tmp_path / "text", OTHER))
+            asyncio.run(decoder.decode_and_store(tmp_path / "text", OTHER, ""))
     assert decoder.store.find(OTHER) is None
 
 
 def test_provenance_that_cannot_be_read_is_invalid(decoder: ContentDecoder, noise: Path) -> None:
-    asyncio.run(decoder.decode_and_store(noise, ONE))
+    asyncio.run(decoder.decode_and_store(noise, ONE, ""))
     decoder.store.keep_file(f"provenance/eu/{ONE[:2]}/{ONE}.json", b"{broken")
-    content = asyncio.run(decoder.decode_and_store(noise, ONE))
+    content = asyncio.run(decoder.decode_and_store(noise, ONE, ""))
     assert content.provenance is not None
     assert (content.provenance.state, content.provenance.codes) == ("invalid", ("unreadable",))
 
