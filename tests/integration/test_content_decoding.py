@@ -33,7 +33,9 @@ def pool() -> Iterator[DecodePool]:
 @pytest.fixture
 def decoder(pool: DecodePool, tmp_path: Path) -> Iterator[ContentDecoder]:
     with ThreadPoolExecutor(2) as threads:
-        yield ContentDecoder(ArtefactStore.open(f"file://{tmp_path}/store"), pool, FairSlots(2), threads, "eu")
+        yield ContentDecoder(
+            ArtefactStore.open(f"file://{tmp_path}/store"), pool, FairSlots(2), threads, "eu"
+        )
 
 
 @pytest.fixture
