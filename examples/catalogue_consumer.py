@@ -159,12 +159,12 @@ def apply(database: Database, decision: dict[str, Any], decided_at: str) -> str:
     """Apply a decision; return applied, already_applied or stale. Yours does more than this."""
     track_id, decision_id = decision["track_id"], decision["decision_id"]
     times = (moment(decision["uploaded_at"]), decided_at)
-    place = (*times, decision_id)
+    order = (*times, decision_id)
     # One partition holds all decisions of a track, so no other process writes this row now.
     known = database.execute(
         "SELECT decision_id, (uploaded_at, decided_at, decision_id) > (?, ?, ?) "
         "FROM catalogue_tracks WHERE track_id = ?",
-        *(*place, track_id),
+        *(*order, track_id),
     ).fetchone()
     if known is not None:
         known_id, is_newer = known

@@ -17,7 +17,7 @@ def is_foreign(ledger: Ledger, track_id: str, *distributors: str) -> bool:
 
 
 def test_the_first_decoded_delivery_owns_an_id(ledger: Ledger) -> None:
-    assert not is_foreign(ledger, "T-1", "A")  # nobody's yet
+    assert not is_foreign(ledger, "T-1", "A")  # free as yet
     tell(ledger, distributor="A", at_ms=1_795_000_000_000)
     tell(ledger, distributor="B", at_ms=1_795_000_100_000, title="other")
     assert owners(ledger, "T-1") == ["A", "B"]
