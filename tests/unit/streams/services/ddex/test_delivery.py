@@ -19,9 +19,7 @@ def test_nothing_is_passed_over_without_a_word() -> None:
     delivery.pass_over("Video", "A8")
     delivery.pass_over("Video", "A9")
     delivery.pass_over("Image")
-    delivery.withdrawn.append(
-        Withdrawal("taken down", Places(("DE",)), {"upc": "1"}, ("T-1",))
-    )
+    delivery.withdrawn.append(Withdrawal("taken down", Places(("DE",)), {"upc": "1"}, ("T-1",)))
     lines = delivery.sentences()
     assert lines[:3] == [
         "NewReleaseMessage M-1, ERN 4.3.2: 0 uploads",
