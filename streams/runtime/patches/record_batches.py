@@ -10,7 +10,8 @@ further than the limit. So no batch costs a process more memory than it has.
 
 Kafka stores any bytes as the key of a header. Each byte that is not UTF-8 reads as ``\xff``.
 
-aiokafka then reads batches in Python, since its extension cannot be patched; sums are checked in C.
+aiokafka then reads batches in Python: its extension cannot be patched, and reads beyond the end of
+a batch that is cut short, which crashes the process. Sums are checked in C.
 """
 
 import struct
@@ -151,7 +152,7 @@ def _patched(base: Any, decode_varint: Any, record_of: Callable[[int, int, int, 
             if length > MAX_DEAD_LETTER_BYTES:
                 raise Unreadable(f"a record of {length} bytes, over {MAX_DEAD_LETTER_BYTES}")
             try:
-                record = super()._read_msg()
+                record = super()._read_msg(decode_varint)
             except UnicodeDecodeError:  # the batch still stands before this message
                 self._buffer = _Buffer(self._buffer)
                 record = super()._read_msg(decode_varint)
