@@ -71,9 +71,31 @@ def pages() -> Mapping[str, str]:
             "The first bytes of a file name its container. In folders, Earmark sends the files "
             "with these extensions, and also `.ape` and `.wma`, which become dead letters. A file "
             "that is named itself is always sent.",
-            _containers(),
+            f"{_containers()}\n\n{ANALYSED}",
         ),
     }
+
+
+ANALYSED: Final = """\
+## What is analysed
+
+- **All links.** Several recordings may stand in one file, one after the other: chained Ogg,
+  joined files. All are decoded, at one rate, up to 256 of them.
+- **The default stream.** Of several audio streams, the one with the flag *default* is analysed
+  (in MP4: enabled), else the first one.
+- **Channels that cancel.** The mean of the channels is analysed. Where one is another's negative,
+  the loudest one is analysed.
+- **Tags in front.** ID3 tags in front of any container are passed over.
+
+What cannot be decoded counts as missed: damaged packets, a part in a refused codec, and what the
+header of FLAC, MP4, Matroska or WavPack promises beyond it.
+The share of the rest, the number of streams, and how far channels cancel and differ are facts of
+each answer. The policy can ask for them: features `audio.*`.
+
+## What is refused
+
+WMA, TTA, DSF, APE and raw AC3 are refused as `unsupported_format`. Each decoder more is code that
+reads hostile bytes, and few deliver them. Video streams are ignored."""
 
 
 def _page(title: str, lead: str, body: str) -> str:

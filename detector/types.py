@@ -31,6 +31,14 @@ class AudioFacts:
     """Share of 0.1 s blocks whose peak is below -60 dBFS."""
     decode_errors: int
     """Packets that the decoder refused; the rest is decoded."""
+    heard_share: float = 1.0
+    """Decoded duration over what the file delivers."""
+    streams: int = 1
+    """Audio streams in the file; the default one is decoded."""
+    channels_cancel: float = 0.0
+    """Share of the recording in which the channels cancel: the loudest is analysed there."""
+    channels_differ: float = 0.0
+    """1 where the first two channels have nothing in common, 0 where they are alike."""
 
 
 @dataclass(frozen=True)

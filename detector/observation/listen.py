@@ -7,7 +7,8 @@ import numpy as np
 import scipy.fft  # noqa: F401  # for landmarks: a confined child can load nothing later
 
 from detector.audio.chromaprint import Fingerprinter
-from detector.audio.decode import Decoder, to_mono
+from detector.audio.decode import Decoder
+from detector.audio.mixdown import Mixdown
 from detector.audio.spectra import gated_loudness
 from detector.errors import InvalidAudio
 from detector.matching.landmarks import Landmarker
@@ -24,20 +25,25 @@ def listen(source: Path | int, *, max_duration_s: float) -> Heard:
         InvalidAudio: with its reason; never for a file that merely has damaged parts.
     """
     decoder = Decoder(source, max_duration_s)
+    heard = _listen(decoder)
+    if decoder.main_rate_hz > decoder.sample_rate_hz:  # a short first link may hide the high bands
+        return _listen(Decoder(source, max_duration_s, decoder.main_rate_hz))
+    return heard
+
+
+def _listen(decoder: Decoder) -> Heard:
+    mixdown = Mixdown()
     observer: Observer | None = None
     fingerprinter: Fingerprinter | None = None
     landmarker: Landmarker | None = None
     samples = hashlib.sha256()
-    channel_power = mix_power = 0.0
     for chunk in decoder.chunks():
         if observer is None or fingerprinter is None or landmarker is None:
             observer = Observer(decoder.sample_rate_hz)
             fingerprinter = Fingerprinter(decoder.sample_rate_hz)
             landmarker = Landmarker(decoder.sample_rate_hz)
             samples.update(str(decoder.sample_rate_hz).encode())
-        mono = to_mono(chunk)
-        channel_power += float(np.vdot(chunk, chunk))
-        mix_power += float(np.vdot(mono, mono))
+        mono = mixdown.feed(chunk)
         observer.feed(mono)
         fingerprinter.feed(mono)
         landmarker.feed(mono)
@@ -57,13 +63,17 @@ def listen(source: Path | int, *, max_duration_s: float) -> Heard:
         duration_s=round(decoder.duration_s, 3),
         bit_rate=decoder.bit_rate,
         loudness_lufs=_rounded(
-            gated_loudness(observer.loudness_frames, channel_power / mix_power)
-            if mix_power > 0
+            gated_loudness(observer.loudness_frames, mixdown.channel_power / mixdown.mix_power)
+            if mixdown.mix_power > 0
             else None
         ),
         peak_dbfs=_rounded(20 * float(np.log10(peak)) if peak > 0 else None),
         silent_share=round(float((peaks < SILENCE_PEAK).mean()) if len(peaks) else 1.0, 4),
         decode_errors=decoder.decode_errors,
+        heard_share=round(decoder.heard_share, 4),
+        streams=decoder.streams,
+        channels_cancel=round(mixdown.cancelled_share, 4),
+        channels_differ=round(mixdown.difference, 4),
     )
     return Heard(
         facts,

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,6 +15,7 @@ from streams.cli.options import HERE, echo, fail, ledger_of, operator, settings_
 from streams.ops.state import State
 
 app = typer.Typer()
+UNRELATED = 0.95  # of channels_differ, as in the default policy
 Model = Annotated[Path | None, typer.Option(help="Folder of a released model.")]
 
 
@@ -216,4 +218,17 @@ def _answer_text(answer: dict[str, Any]) -> str:
         text += f" ({answer['reason']})"
     if answer["probability"] is not None:
         text += f", p(AI) {answer['probability']}, p-value {answer['p_value']}"
-    return text + "".join(f"\n    {branch['sentence']}" for branch in answer["evidence"])
+    sentences = [branch["sentence"] for branch in answer["evidence"]]
+    return "\n    ".join((text, *sentences, *_input_facts(answer["audio"])))
+
+
+def _input_facts(audio: dict[str, Any]) -> Iterator[str]:
+    """Yield what was not analysed as it was delivered; ordinary files have none of it."""
+    if audio["heard_share"] < 1:
+        yield f"Decoded: {audio['duration_s']:g} s, {audio['heard_share']:.1%} of the delivery."
+    if audio["streams"] > 1:
+        yield f"The default one of {audio['streams']} audio streams is analysed."
+    if audio["channels_cancel"] > 0:
+        yield f"In {audio['channels_cancel']:.1%} the channels cancel: the loudest one is analysed."
+    if audio["channels_differ"] >= UNRELATED:
+        yield "The channels have nothing in common; their mix is analysed."

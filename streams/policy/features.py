@@ -95,6 +95,10 @@ def features_of(
         **_known_recordings(event),
         "audio.duration_s": float(audio.duration_s),
         "audio.silent_share": float(audio.silent_share),
+        "audio.heard_share": float(audio.heard_share),
+        "audio.streams": float(audio.streams),
+        "audio.channels_cancel": float(audio.channels_cancel),
+        "audio.channels_differ": float(audio.channels_differ),
         "signals.independent": float(len(sources)),
     }
 

@@ -174,6 +174,12 @@ FEATURES: Final[dict[str, Feature]] = {
     "uploader.strikes": _number("strikes against the account", alone=(None, 0.0)),
     "audio.duration_s": _number("seconds", 180.0),
     "audio.silent_share": _number("share of silence", 0.0),
+    "audio.heard_share": _number("share of the delivered duration that was decoded", 1.0),
+    "audio.streams": _number("audio streams in the file; the default one is analysed", 1.0),
+    "audio.channels_cancel": _number("share in which the channels cancel each other", 0.0),
+    "audio.channels_differ": _number(
+        "1 where the first two channels have nothing in common, 0 where they are alike", 0.0
+    ),
     # Known recordings that this one is, wholly or in part; test sets (golden) left out.
     **{
         f"known.{kind}": _text(meaning, *MATCHES, alone=("none",) if kind.second_signal else None)

@@ -19,7 +19,12 @@ from streams.contract.vocabulary import BankKindName, Extent, KnownAs
 
 
 class AudioFacts(Record):
-    """What the one decoding pass measured. Loudness is BS.1770 integrated, in LUFS."""
+    """What the one decoding pass measured. Loudness is BS.1770 integrated, in LUFS.
+
+    The first share is the decoded duration over the delivered one. ``channels_cancel`` is the share
+    of the recording in which the channels cancel. ``channels_differ`` is 1 where the first two
+    channels have nothing in common, 0 where they are alike.
+    """
 
     container: str
     codec: str
@@ -31,6 +36,10 @@ class AudioFacts(Record):
     peak_dbfs: Number | None = None
     silent_share: Number
     decode_errors: Whole = 0
+    heard_share: Number = 1.0
+    streams: Whole = 1
+    channels_cancel: Number = 0.0
+    channels_differ: Number = 0.0
 
 
 class Fingerprint(Record):

@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 
 from detector.audio.decode import Decoder, to_mono
-from detector.matching.landmarks import Landmarker
+from detector.matching.landmarks import Landmarker, Landmarks
 from detector.observation.listen import listen
 from detector.observation.observation import Observer
+from models.synthesis.music import RATE_HZ, render
 from tests.support.audio import write_track
+from tests.support.links import encoded, tones
 
 HEAR = """
 import json, re, sys
@@ -72,3 +74,44 @@ def test_a_stream_is_heard_as_if_it_were_read_at_once(tmp_path: Path) -> None:
     heard = listen(mix, max_duration_s=1e6)
     assert heard.observation == observer.finish().to_bytes()
     assert heard.landmarks == landmarker.finish().to_bytes()
+
+
+CARRIERS = (("pcm_s16le", "wav"), ("flac", "flac"), ("libmp3lame", "mp3"), ("aac", "ipod"))
+
+
+@pytest.mark.parametrize("channels", [2, 6])
+@pytest.mark.parametrize(("codec", "container"), CARRIERS)
+def test_channels_that_cancel_are_heard_as_one(
+    tmp_path: Path, codec: str, container: str, channels: int
+) -> None:
+    if codec == "libmp3lame" and channels > 2:
+        pytest.skip("MP3 has two channels")
+    sound = render(1, 8.0).mean(axis=0)
+    opposite = np.stack([sound if n % 2 else -sound for n in range(channels)])
+    (tmp_path / "plain").write_bytes(encoded([sound[None]], codec, container, RATE_HZ))
+    (tmp_path / "opposite").write_bytes(encoded([opposite], codec, container, RATE_HZ))
+    plain = listen(tmp_path / "plain", max_duration_s=60)
+    heard = listen(tmp_path / "opposite", max_duration_s=60)
+    assert heard.audio.channels_cancel > 0.9
+    assert heard.audio.silent_share == pytest.approx(plain.audio.silent_share, abs=0.05)
+    assert heard.fingerprint is not None
+    marks = [
+        {*zip(marks.ticks.tolist(), marks.steps.tolist(), strict=True)}
+        for one in (plain, heard)
+        for marks in (Landmarks.from_bytes(one.landmarks),)
+    ]
+    assert len(marks[0] & marks[1]) > (0.9 if codec in ("flac", "pcm_s16le") else 0.3) * len(
+        marks[0]
+    )
+
+
+def test_a_first_link_of_a_low_rate_does_not_hide_the_high_bands(tmp_path: Path) -> None:
+    parts = [
+        encoded([tones(seconds, rate, 2)], "pcm_s16le", "wav", rate)
+        for seconds, rate in ((1, 8_000), (5, 44_100))
+    ]
+    (tmp_path / "a").write_bytes(b"".join(parts))
+    heard = listen(tmp_path / "a", max_duration_s=60)
+    assert heard.audio.sample_rate_hz == 44_100
+    assert heard.audio.duration_s == pytest.approx(6, abs=0.01)
+    assert heard.audio.heard_share == 1

@@ -1,0 +1,78 @@
+"""Channels to the one that is analysed, and how far they cancel or differ.
+
+The mean of all channels is analysed. Where it is far below them, since one is another's negative, a
+listener still hears them: there the loudest channel is taken.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from detector.audio.decode import to_mono
+from detector.types import FloatArray
+
+CANCELS: Final = 0.2
+"""Power of the mean over that of as many unrelated channels; ordinary stereo is above 0.6."""
+ONE_SIDED: Final = 1e-4  # 40 dB: less is as good as silent
+
+
+@dataclass
+class Mixdown:
+    """Takes chunks [channels, n]; what it has measured is complete after the last one."""
+
+    channel_power: float = 0.0
+    mix_power: float = 0.0
+    _samples: int = 0
+    _cancelled: int = 0
+    _loudest: int | None = None
+    _left: float = 0.0
+    _right: float = 0.0
+    _common: float = 0.0
+
+    def feed(self, chunk: FloatArray) -> FloatArray:
+        """Return what is analysed of a chunk [n]."""
+        mono = to_mono(chunk)
+        channels, power, mix = len(chunk), _power(chunk), _power(mono)
+        self._samples += len(mono)
+        if channels > 1:
+            self._compare(chunk, power, mix)
+        if channels**2 * mix >= CANCELS * power:
+            self._loudest = None
+        else:
+            self._cancelled += len(mono)
+            if self._loudest is None or self._loudest >= channels:
+                self._loudest = int(np.argmax([_power(channel) for channel in chunk]))
+            mono = np.ascontiguousarray(chunk[self._loudest])
+            mix = _power(mono)
+        self.channel_power += power
+        self.mix_power += mix
+        return mono
+
+    def _compare(self, chunk: FloatArray, power: float, mix: float) -> None:
+        """Add up what the first two channels have in common."""
+        left = _power(chunk[0])
+        self._left += left
+        if len(chunk) == 2:
+            self._right += power - left
+            self._common += 2 * mix - power / 2
+        else:
+            self._right += _power(chunk[1])
+            self._common += float(np.vdot(chunk[0], chunk[1]))
+
+    @property
+    def cancelled_share(self) -> float:
+        """Share of the recording in which the channels cancel."""
+        return self._cancelled / self._samples if self._samples else 0.0
+
+    @property
+    def difference(self) -> float:
+        """0 where the first two channels are alike up to level and sign, 1 where unrelated."""
+        if min(self._left, self._right) <= ONE_SIDED * max(self._left, self._right):
+            return 0.0
+        related = abs(self._common) / float(np.sqrt(self._left * self._right))
+        return max(0.0, 1.0 - related)
+
+
+def _power(samples: FloatArray) -> float:
+    return float(np.vdot(samples, samples))
