@@ -148,7 +148,9 @@ class TimedProtocol(H11Protocol):
 
     def _leave(self) -> None:
         if self.place is not None:
-            self._places.subtract([self.place])
+            self._places[self.place] -= 1
+            if not self._places[self.place]:
+                del self._places[self.place]  # there are very many addresses
             self.place = None
 
     @property
