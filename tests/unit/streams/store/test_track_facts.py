@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from streams.contract import topics
-from streams.contract.records import Declaration, Record, Tool
+from streams.contract.records import Declaration, Record, Tool, UploadReceived
 from streams.policy.facts import Rulings
 from streams.stages.ledger import project
 from streams.store import track_facts
@@ -69,7 +69,13 @@ def test_of_each_rule_the_last_switch_counts(ledger: Ledger) -> None:
 
 
 def test_rulings_are_those_of_the_tracks_alone(ledger: Ledger) -> None:
-    store(ledger, topics.UPLOADED, [received("T-1", distributor="A"), received("T-2")])
+    event = classified(track_id="T-1", distributor="A")
+    delivered = UploadReceived.model_validate(
+        {"upload_id": event.upload_id, "upload": event.upload, "uploaded_at": event.uploaded_at}
+    )
+    silent = received("T-1", distributor="B")  # without audio it claims nothing
+    store(ledger, topics.UPLOADED, [silent, delivered, received("T-2")])
+    store(ledger, topics.CLASSIFIED, [event])
     store(ledger, topics.REVIEWS_DECIDED, [verdict(), verdict(verdict_id="vrd_2", track_id="T-2")])
     store(ledger, topics.APPEALS_CHANGED, [appeal()])
     rulings = TrackFacts(ledger).rulings(["T-1", "T-9"])
