@@ -37,7 +37,7 @@ DATES: Final = frozenset(
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class Newest:
     """A decision and its place among the decisions of its track."""
 
@@ -134,8 +134,7 @@ class Facts:
             self.answers[upload_id, answer["content_sha256"], *versions].add(decision_id)
             newest = Newest(times[0], message.timestamp, decision_id)
             known = self.newest.get(answer["track_id"], newest)
-            later = (newest.uploaded_at, newest.decided_at) >= (known.uploaded_at, known.decided_at)
-            self.newest[answer["track_id"]] = newest if later else known
+            self.newest[answer["track_id"]] = max(newest, known)
 
 
 class Log:
