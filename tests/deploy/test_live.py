@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import av
 import httpx
 import numpy as np
 import pytest
@@ -122,11 +124,14 @@ def at_work(folder: Path) -> Iterator[Live]:
             with Server(folder / "prometheus", targets, [_hurried(folder)]) as server:
                 time.sleep(3)  # rates need an increase that was watched
                 made = samples(folder / "samples")
-                _decide(settings, [_upload(one) for one in made], _no_audio(folder, 1))
+                ai = next(one.path for one in made if one.kind == "decoder")
+                uploads = [*map(_upload, made), _marked(folder, ai, 1)]
+                _decide(settings, uploads, _no_audio(folder, 1))
                 _bank(settings, made[0].path)
                 _register(settings)
                 time.sleep(3)
-                _decide(settings, _more(folder, made), _no_audio(folder, 2))
+                more = [*_more(folder, made), _marked(folder, ai, 2)]
+                _decide(settings, more, _no_audio(folder, 2))
                 _hand_in(settings, made[1].path)
                 _judge(settings)
                 deadline = time.monotonic() + PATIENCE_S
@@ -137,6 +142,20 @@ def at_work(folder: Path) -> Iterator[Live]:
                 yield Live(settings, installation, server, collector, folder / "logs")
     tracing.install(None)
     del os.environ["OTEL_BSP_SCHEDULE_DELAY"]
+
+
+def _marked(folder: Path, file: Path, number: int) -> Upload:
+    """Return a copy of an AI track with the comment that a generator leaves."""
+    path = folder / f"marked-{number}.flac"
+    comment = f"made with suno; created=2026-01-05T10:00:0{number}Z; id={uuid.uuid4()}"
+    with av.open(str(file)) as source, av.open(str(path), "w") as copy:
+        copy.metadata["comment"] = comment
+        stream = copy.add_stream_from_template(source.streams.audio[0])
+        for packet in source.demux(source.streams.audio[0]):
+            if packet.dts is not None:
+                packet.stream = stream
+                copy.mux(packet)
+    return upload_from_file(path)
 
 
 def _no_audio(folder: Path, number: int) -> Upload:

@@ -86,7 +86,8 @@ def test_statements_are_read_page_by_page(ledger: Ledger, monkeypatch: pytest.Mo
         ],
     )
     read = list(queries.statements(ledger))
-    assert [statement.track_id for statement in read][::2] == ["T-0", "T-2", "T-4"]
+    places = [int(statement.track_id[2:]) // 2 for statement in read]
+    assert places == [0, 0, 1, 1, 2]  # the oldest first; of one time in any order
     assert sorted(read, key=lambda statement: statement.track_id) == written
     assert list(queries.statements(ledger, track_id="T-3")) == [written[3]]
 
