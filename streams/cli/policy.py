@@ -101,7 +101,7 @@ def explain(
     """Explain a decision: facts, rules, and what the rules saw."""
     from streams.services.policies.explanation import explained
 
-    lines = list(explained(ledger_of(state), track))
+    lines = list(explained(ledger_of(state), track, opt.settings_of(state).policy))
     if not lines:
         fail(f"the ledger knows no decision about {track}")
     echo(*lines)

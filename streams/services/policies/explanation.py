@@ -1,6 +1,7 @@
 """Why a track was decided as it was, in sentences, from the decision and its snapshot alone."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
 from streams.contract.records import TrackDecided
@@ -8,7 +9,6 @@ from streams.contract.vocabulary import NEUTRAL
 from streams.policy.bundle import Bundle, BundleError, parse
 from streams.policy.evaluate import evaluate
 from streams.policy.features import snapshot
-from streams.runtime.settings import Settings
 from streams.store import policy_releases, reopening
 from streams.store.database import Ledger
 
@@ -19,8 +19,11 @@ BY: Final = {
 }
 
 
-def explained(ledger: Ledger, track_id: str) -> Iterator[str]:
-    """Yield the explanation of the current decision, line by line; nothing if there is none."""
+def explained(ledger: Ledger, track_id: str, policy_file: Path) -> Iterator[str]:
+    """Yield the explanation of the current decision, line by line; nothing if there is none.
+
+    ``policy_file`` is the configured policy: one that was never published is found there.
+    """
     current = reopening.current_decisions(ledger, [track_id]).get(track_id)
     if current is None:
         return
@@ -50,12 +53,12 @@ def explained(ledger: Ledger, track_id: str) -> Iterator[str]:
         yield f"registry: {used.purpose} {used.entry_id} version {used.version}: {used.status}"
     if decided.missing_signals:
         yield f"not known: {', '.join(decided.missing_signals)}"
-    yield from _rules(ledger, decided)
+    yield from _rules(ledger, decided, policy_file)
 
 
-def _rules(ledger: Ledger, decided: TrackDecided) -> Iterator[str]:
+def _rules(ledger: Ledger, decided: TrackDecided, policy_file: Path) -> Iterator[str]:
     hits = {hit.rule_id: hit for hit in decided.rules}
-    bundle = _bundle_of(ledger, decided.policy.digest)
+    bundle = _bundle_of(ledger, decided.policy.digest, policy_file)
     values = decided.features.get("values", {})
     if bundle is None:
         yield f"rules that held: {', '.join(hits) or 'none'} (the policy's text is not here)"
@@ -84,13 +87,13 @@ def _rules(ledger: Ledger, decided: TrackDecided) -> Iterator[str]:
             yield f"      saw {', '.join(seen)}"
 
 
-def _bundle_of(ledger: Ledger, digest: str) -> Bundle | None:
+def _bundle_of(ledger: Ledger, digest: str, policy_file: Path) -> Bundle | None:
     """Return the policy with a digest: a published one, or the configured file."""
     if (published := policy_releases.text_of(ledger, digest)) is not None:
         name, text = published
         return parse(text, name)
     try:
-        configured = parse(Settings.from_env().policy.read_text(encoding="utf-8"), "policy")
+        configured = parse(policy_file.read_text(encoding="utf-8"), "policy")
     except (OSError, BundleError):
         return None
     return configured if configured.digest == digest else None
