@@ -64,7 +64,7 @@ def write_messages(
     release: Annotated[str, typer.Option(help="A release: UPC, GRid or own id.")] = "",
     since: opt.Since = None,
     certainty: Annotated[Certainty, typer.Option(help="Labels that are at least so certain.")] = (
-        Certainty.SUSPECTED
+        Certainty.DECLARED
     ),
     state: opt.StateOption = HERE,
 ) -> None:

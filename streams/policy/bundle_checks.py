@@ -80,12 +80,16 @@ def _overrides(bundle: "Bundle", today: date | None) -> Iterator[Fault]:
             known = bundle.params.get(name)
             if known is None:
                 yield Fault((*at, "params", name), f"there is no parameter {name!r} under params:")
-            elif isinstance(known, str | bool) is not isinstance(value, str | bool):
+            elif _kind(known) is not _kind(value):
                 yield Fault((*at, "params", name), f"params.{name} is {known!r}: keep its type")
         yield from _unknown("rule", bundle.rules, override.off, (*at, "off"))
         if today is not None and override.expires < today:
             problem = f"it expired on {override.expires}"
             yield Fault((*at, "expires"), f"{problem}: remove the override, or agree on a new day")
+
+
+def _kind(value: object) -> type:
+    return next((kind for kind in (bool, str) if isinstance(value, kind)), float)
 
 
 def _unknown(

@@ -112,7 +112,7 @@ def written(state: Path, *options: str, code: int = 0) -> tuple[list[Element], s
 
 @pytest.mark.parametrize("which", [("--track", "T-2"), ("--release", "00602557111111")])
 def test_out_writes_a_message_for_the_whole_release(ledger: Path, which: tuple[str, str]) -> None:
-    (root,), _ = written(ledger, *which)
+    (root,), _ = written(ledger, *which, "--certainty", "suspected")
     assert [text(one, "ContainsAI") for one in root.iterfind("ResourceList/SoundRecording")] == [
         "All", "None",
     ]  # fmt: skip
@@ -125,11 +125,13 @@ def test_out_writes_a_message_for_the_whole_release(ledger: Path, which: tuple[s
 
 
 def test_out_names_what_is_unknown_undecided_or_not_certain(ledger: Path) -> None:
-    roots, stated = written(ledger, "--since", "2000-01-01", "--track", "T-4")
+    roots, stated = written(
+        ledger, "--since", "2000-01-01", "--track", "T-4", "--certainty", "suspected"
+    )
     assert len(roots) == 2
     assert "T-3: Unknown, so it has no ContainsAI" in stated
     assert "T-4: it has no decision and is left out" in stated
-    _, stated = written(ledger, "--track", "T-1", "--certainty", "declared")
+    _, stated = written(ledger, "--track", "T-1")  # a suspicion is no statement
     assert "T-2: suspected, so it is left out" in stated
 
 

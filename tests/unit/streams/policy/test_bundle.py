@@ -71,6 +71,9 @@ def test_the_default_policy_loads_today_and_passes_its_own_tests() -> None:
         ("rules:", "overrides:\n  - {id: o, scope: {territories: [CN]}, params: {sure: high}, "
          "expires: 2027-01-01, why: x}\nrules:", "policy.yaml:6:50: overrides.0.params.sure: "
          "params.sure is 0.01: keep its type"),
+        ("params: {sure: 0.01}", "params: {sure: 0.01, loud: true}\noverrides:\n  - {id: o, "
+         "scope: {territories: [CN]}, params: {loud: very}, expires: 2027-01-01, why: x}",
+         "params.loud is True: keep its type"),
         ("rules:", "overrides:\n  - {id: o, scope: {}, params: {sure: 0.1}, expires: 2027-01-01, "
          "why: x}\nrules:", "name a scope"),
         ("rules:", "overrides:\n  - {id: o, scope: {territories: [CN]}, off: [two], "
