@@ -13,7 +13,7 @@ import pytest
 import structlog
 
 # Fixtures of several folders: the ledger on both databases, a console over it.
-pytest_plugins = ["tests.support.databases", "tests.support.console"]
+pytest_plugins = ["tests.support.console", "tests.support.databases", "tests.support.patches"]
 
 # Files that take minutes, longest first; the rest of the pipeline's follow, then all others.
 LONGEST = (

@@ -145,10 +145,10 @@ def test_a_group_survives_a_leader_that_stops_only_if_it_does_not_leave(
     consumer.close(autocommit=False)
 
 
+@pytest.mark.usefixtures("unpatched")
 def test_a_processor_does_not_leave_its_group(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(GroupCoordinator, "_maybe_leave_group", GroupCoordinator._maybe_leave_group)
     requests: set[str] = set()
     send = GroupCoordinator._send_req
 

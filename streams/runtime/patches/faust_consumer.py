@@ -15,6 +15,7 @@ from aiokafka.consumer.group_coordinator import GroupCoordinator
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 
 _create = AIOKafkaConsumerThread._create_worker_consumer
+_leave = GroupCoordinator._maybe_leave_group
 
 
 def install(fetch_max_wait_ms: int, *, leave_groups: bool) -> None:
@@ -33,5 +34,10 @@ def install(fetch_max_wait_ms: int, *, leave_groups: bool) -> None:
         self.reset_generation()
 
     AIOKafkaConsumerThread._create_worker_consumer = create
-    if not leave_groups:
-        GroupCoordinator._maybe_leave_group = stay
+    GroupCoordinator._maybe_leave_group = _leave if leave_groups else stay
+
+
+def remove() -> None:
+    """Put back what both libraries do by themselves."""
+    AIOKafkaConsumerThread._create_worker_consumer = _create
+    GroupCoordinator._maybe_leave_group = _leave

@@ -6,10 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
+import pytest
+
 from streams.runtime.health import Health
 from streams.runtime.kafka import faust_worker as worker_module
 from streams.runtime.kafka.faust_worker import Worker, WorkerCrashed
 from streams.runtime.settings import Settings
+
+pytestmark = pytest.mark.usefixtures("unpatched")
 
 
 def failure_after(folder: Path, change: Callable[[Worker], None]) -> BaseException | None:

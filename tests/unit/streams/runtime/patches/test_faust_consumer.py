@@ -6,17 +6,10 @@ from typing import Any
 import faust
 import pytest
 from aiokafka.consumer.group_coordinator import GroupCoordinator
-from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 
 from streams.runtime.patches import faust_consumer
 
-
-@pytest.fixture(autouse=True)
-def as_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Put the patched methods back after each test."""
-    create, leave = AIOKafkaConsumerThread._create_worker_consumer, "_maybe_leave_group"
-    monkeypatch.setattr(AIOKafkaConsumerThread, "_create_worker_consumer", create)
-    monkeypatch.setattr(GroupCoordinator, leave, getattr(GroupCoordinator, leave))
+pytestmark = pytest.mark.usefixtures("unpatched")
 
 
 def created() -> Any:
@@ -41,7 +34,6 @@ def test_a_worker_waits_for_a_fetch_as_long_as_the_settings_ask(wait_ms: int) ->
 
 def test_a_member_leaves_its_group_unless_the_broker_is_the_embedded_one() -> None:
     leave = GroupCoordinator._maybe_leave_group
-    faust_consumer.install(50, leave_groups=True)
-    assert GroupCoordinator._maybe_leave_group is leave
-    faust_consumer.install(50, leave_groups=False)
-    assert GroupCoordinator._maybe_leave_group is not leave
+    for leaves in (True, False, True):
+        faust_consumer.install(50, leave_groups=leaves)
+        assert (GroupCoordinator._maybe_leave_group is leave) == leaves

@@ -1,0 +1,15 @@
+"""Clients without our patches, whatever ran before in the same process."""
+
+from collections.abc import Iterator
+
+import pytest
+
+
+@pytest.fixture
+def unpatched() -> Iterator[None]:
+    """Take the patches of Faust's consumer away, before a test and after it."""
+    from streams.runtime.patches import faust_consumer  # Faust takes a second
+
+    faust_consumer.remove()
+    yield
+    faust_consumer.remove()
