@@ -29,6 +29,7 @@ GROUPS: Final = {  # by name: where its commands are, and its help
     "policy": ("policy:app", "Policies: write, test, back-test, release."),
     "rights": ("rights:app", "The rights registry: agreements and consents."),
     "topics": ("topics:app", "Create topics and align them with the settings."),
+    "trust": ("trust:app", "Trust anchors: whose signatures confirm provenance."),
     "users": ("processes:users", "Accounts of the console."),
 }
 

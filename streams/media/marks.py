@@ -12,7 +12,7 @@ import orjson
 
 from streams.contract.records import Aigc, Mark, MarkKind, MarkStrength
 
-VERSION: Final = "1"
+VERSION: Final = "2"
 """Of the table and the reading: files that were read by another version are read again."""
 MAX_MARKS: Final = 20
 MAX_GRAPHS: Final = 4

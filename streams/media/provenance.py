@@ -10,15 +10,18 @@ what it asserts of AI stays declared.
 """
 
 import hashlib
+import io
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import IO, Any, Final
 
 from detector.types import Heard
-from streams.contract.records import Provenance
+from streams.contract.records import Certificate, Provenance, TrustAnchor
 from streams.media import marks
+from streams.media.anchors import Anchor, signer_chain
 from streams.media.audio_formats import container_of
 from streams.media.tags import Tags, chunk, tags_of
 from streams.policy.mappings import extent_of_source_types
@@ -36,7 +39,7 @@ TRAINING: Final = ("cawg.training-mining", "c2pa.training-mining")
 class ProvenanceDecoder:
     """Decodes a file and reads its provenance; the children of the pool call it."""
 
-    anchors: str = ""
+    anchors: tuple[Anchor, ...] = ()
 
     def __call__(self, descriptor: int, max_duration_s: float) -> Heard:
         """Decode an open file. Provenance never makes a file undecodable."""
@@ -49,10 +52,11 @@ class ProvenanceDecoder:
     @property
     def trust(self) -> str:
         """Names anchors and table of marks: what was read under others is read again."""
-        return hashlib.sha256(f"{marks.VERSION}\n{self.anchors}".encode()).hexdigest()[:12]
+        known = sorted(anchor.certificate.sha256 for anchor in self.anchors)
+        return hashlib.sha256("\n".join((marks.VERSION, *known)).encode()).hexdigest()[:12]
 
 
-def read(descriptor: int, anchors: str = "") -> Provenance | None:
+def read(descriptor: int, anchors: Sequence[Anchor] = ()) -> Provenance | None:
     """Return the provenance in an open file; None where it has none."""
     manifest: Provenance | None = None
     with os.fdopen(os.dup(descriptor), "rb") as file:
@@ -69,7 +73,9 @@ def read(descriptor: int, anchors: str = "") -> Provenance | None:
     return manifest.model_copy(update={"aigc": aigc, "marks": together})
 
 
-def _manifest(file: IO[bytes], kind: str, anchors: str, tags: Tags) -> Provenance | None:
+def _manifest(
+    file: IO[bytes], kind: str, anchors: Sequence[Anchor], tags: Tags
+) -> Provenance | None:
     """Read and validate the manifest of a file; None where it has none."""
     if not mentions(file, b"c2pa"):
         return None
@@ -81,10 +87,18 @@ def _manifest(file: IO[bytes], kind: str, anchors: str, tags: Tags) -> Provenanc
             "verify_timestamp_trust": False,
             "remote_manifest_fetch": False,
             "ocsp_fetch": False,
-        }
+        },
+        "trust": {
+            "anchors": [
+                {
+                    "trust_anchors": anchor.pem,
+                    "trust_uri": anchor.certificate.sha256,
+                    "trust_kind": "manifest",
+                }
+                for anchor in anchors
+            ]
+        },
     }
-    if anchors:
-        settings["trust"] = {"trust_anchors": anchors}
     broken: Provenance | None = None
     for data in _stores(file, tags):
         try:
@@ -94,7 +108,8 @@ def _manifest(file: IO[bytes], kind: str, anchors: str, tags: Tags) -> Provenanc
                 continue
             with reader:
                 state = str(reader.get_validation_state())
-                read = _provenance(json.loads(reader.json()), state, bool(anchors))
+                read = _provenance(json.loads(reader.json()), state, anchors)
+                read = read.model_copy(update={"chain": _chain(reader)})
             more = () if data is None or read.state != "invalid" else (UNLOCATED,)
             return read.model_copy(update={"codes": (*read.codes, *more)})
         except Exception as error:  # noqa: BLE001 - a broken manifest is a finding, no failure
@@ -123,7 +138,19 @@ def mentions(file: IO[bytes], word: bytes) -> bool:
     return False
 
 
-def _provenance(store: Mapping[str, Any], state: str, anchored: bool) -> Provenance:
+def _chain(reader: Any) -> tuple[Certificate, ...]:
+    """Return the certificates of the active manifest's signature."""
+    active = reader.get_active_manifest() or {}
+    label = str(active.get("label", ""))
+    out = io.BytesIO()
+    with suppress(Exception):  # the library refuses the place: then the chain is not known
+        reader.resource_to_stream(f"self#jumbf=/c2pa/{label}/c2pa.signature", out)
+        serial = active.get("signature_info", {}).get("cert_serial_number")
+        return signer_chain(out.getvalue(), label, str(serial))
+    return ()
+
+
+def _provenance(store: Mapping[str, Any], state: str, anchors: Iterable[Anchor]) -> Provenance:
     manifests = store.get("manifests", {})
     active = manifests.get(store.get("active_manifest"), {})
     actions = list(_actions(active))
@@ -134,13 +161,17 @@ def _provenance(store: Mapping[str, Any], state: str, anchored: bool) -> Provena
         if (kind := action.get("digitalSourceType"))
     ]
     types = _words(action.get("digitalSourceType") for action in actions)
-    states = {"Trusted": "trusted" if anchored else "untrusted", "Valid": "untrusted"}
-    trust = states.get(state, "invalid")
+    results = store.get("validation_results", {})
+    confirming = next(
+        (one for one in anchors if one.certificate.sha256 == results.get("trustListUri")), None
+    )
+    confirmed = "trusted" if confirming else "untrusted"
+    validity = {"Trusted": confirmed, "Valid": "untrusted"}.get(state, "invalid")
     signature = active.get("signature_info", {})
-    failures = store.get("validation_results", {}).get("activeManifest", {}).get("failure", ())
+    failures = results.get("activeManifest", {}).get("failure", ())
     return Provenance.model_validate(
         {
-            "state": trust,
+            "state": validity,
             "codes": _words(entry.get("code") for entry in failures),
             "signer": signature.get("common_name") or signature.get("issuer"),
             "signed_at": signature.get("time"),
@@ -155,8 +186,11 @@ def _provenance(store: Mapping[str, Any], state: str, anchored: bool) -> Provena
             ),
             "training_mining": _training(active),
             "extent": extent_of_source_types(types, tuple(inside)),
+            "anchor": TrustAnchor(name=confirming.name, sha256=confirming.certificate.sha256)
+            if confirming and validity == "trusted"
+            else None,
             "marks": marks.marks_of_manifest(
-                active, _texts(active, actions), intact=trust != "invalid"
+                active, _texts(active, actions), intact=validity != "invalid"
             ),
         }
     )

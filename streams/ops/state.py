@@ -7,6 +7,7 @@
         /logs/        one file per process
         /prometheus.yml  for a Prometheus that shall read them
         /samples/     self-made tracks
+        /trust/       anchors of signatures that confirm provenance
 """
 
 import fcntl
@@ -46,6 +47,11 @@ class State:
         """The running instance."""
         return self.folder / "run.json"
 
+    @property
+    def trust(self) -> Path:
+        """Trust anchors."""
+        return self.folder / "trust"
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the folder; the lock goes with the process, however it ends.
@@ -81,6 +87,8 @@ class State:
             "DEAD_LETTER_PAUSE_S": "5",  # a folder of one person may hold no audio at all
             "DECODE_WORKERS": str(max(1, min(8, os.cpu_count() or 1))),
         }
+        if self.trust.is_dir():
+            ours["TRUST_ANCHORS"] = str(self.trust.resolve())
         if brokers is not None:
             # the embedded broker answers fetches and joins after half of the longest wait
             ours |= {"BROKERS": brokers, "SESSION_TIMEOUT_S": "6", "FETCH_MAX_WAIT_MS": "100"}

@@ -167,7 +167,8 @@ class Settings(BaseSettings):
     policy: Path = Field(PACKAGE / "policy" / "default.yaml", description="policy file")
     trust_anchors: Path | None = Field(
         None,
-        description="PEM: authorities of signatures (C2PA) that confirm provenance; none: none",
+        description="authorities of signatures (C2PA) that confirm provenance: the folder of "
+        "`earmark trust`, or a PEM file; none: none",
     )
     redecide_per_s: float = Field(
         1_000.0, gt=0, le=100_000, description="reopened tracks decided again in a second"

@@ -181,6 +181,13 @@ def _in_brief(table: str, row: Row) -> tuple[str, ...]:
                 f"{audio['sample_rate_hz'] / 1000:g} kHz."
             )
             details = f"{audio['duration_s']} s, content {row['content_sha256'][:16]}"
+            provenance = row.get("provenance") or {}
+            if anchor := provenance.get("anchor"):
+                sentence += (
+                    f" Its manifest is signed by {provenance['signer']}; the trust anchor "
+                    f"{anchor['name']} confirms it."
+                )
+                details += f", anchor {anchor['sha256']}"
             return "decoded", sentence, details
         case "left_out":
             return "left_out", f"Older {words(row['table'])} are left out: there are too many.", ""

@@ -8,17 +8,22 @@ from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Final
 
-from detector.errors import Fatal, OwnSideAway, SenderAway
+import structlog
+
+from detector.errors import OwnSideAway, SenderAway
 from streams.contract import processes, topics
 from streams.contract.output import Output
 from streams.contract.records import TrackFingerprinted, UploadReceived
 from streams.known.banks import Banks
 from streams.known.index import open_index
 from streams.known.recognition import matches_of
+from streams.media import anchors
+from streams.media.anchors import Anchor
 from streams.media.artefacts import ArtefactStore
 from streams.media.decode_pool import DecodePool
 from streams.media.fetch import Fetched, Fetcher, spool
@@ -31,6 +36,8 @@ from streams.runtime.kafka.handler import Handler, each
 from streams.runtime.kafka.processor import Processor, run
 from streams.runtime.settings import Settings
 from streams.services.content_decoding import ContentDecoder, warm
+
+log = structlog.get_logger()
 
 NAME = processes.FINGERPRINT.name
 WAITING: Final = 4  # events that wait for a sender, for each that may be worked on
@@ -66,6 +73,10 @@ class Fingerprinting:
                     await in_thread(self.kept.keep_copy, fetched.path, fetched.sha256)
             finally:
                 fetched.path.unlink(missing_ok=True)
+        if content.provenance is not None and content.provenance.anchor is not None:
+            anchor = content.provenance.anchor
+            which = {"track_id": event.track_id, "upload_id": event.upload_id}
+            log.info("provenance_confirmed", anchor=anchor.name, sha256=anchor.sha256, **which)
         with tracing.stage(NAME, "recognise"):
             query = (event.track_id, fetched.sha256, content.acoustics, event.uploaded_at)
             matches = await in_thread(matches_of, *query, self.banks)
@@ -94,7 +105,7 @@ class Fingerprinting:
 async def _open(settings: Settings, health: Health) -> AsyncIterator[Handler]:
     fetcher = Fetcher.from_settings(settings)
     store = ArtefactStore.open(settings.store)
-    provenance = ProvenanceDecoder(_anchors(settings))
+    provenance = ProvenanceDecoder(_anchors(settings.trust_anchors))
     kept = KeptUploads.open(settings) if settings.keep_audio else None
     slots = settings.decode_workers + 3
     with (
@@ -117,13 +128,16 @@ async def _open(settings: Settings, health: Health) -> AsyncIterator[Handler]:
             warming.cancel()
 
 
-def _anchors(settings: Settings) -> str:
-    if settings.trust_anchors is None:
-        return ""
-    try:
-        return settings.trust_anchors.read_text(encoding="ascii")
-    except (OSError, UnicodeDecodeError) as error:
-        raise Fatal(f"EARMARK_TRUST_ANCHORS: {settings.trust_anchors}: {error}") from error
+def _anchors(path: Path | None) -> tuple[Anchor, ...]:
+    """Return the trust anchors, and log which of them confirm nothing today."""
+    known = anchors.read(path) if path is not None else ()
+    for anchor in known:
+        state = anchor.state(datetime.now(UTC))
+        if state != "valid":
+            named = {"name": anchor.name, "sha256": anchor.certificate.sha256}
+            log.warning("trust_anchor_not_valid", state=state, **named)
+    log.info("trust_anchors_read", count=len(known))
+    return known
 
 
 run_fingerprint = partial(run, Processor(NAME, processes.FINGERPRINT.reads[0], _open, WAITING))

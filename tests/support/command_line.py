@@ -1,5 +1,7 @@
 """The command line as people type it, in this process."""
 
+from pathlib import Path
+
 from typer.testing import CliRunner
 
 from streams.cli.main import app
@@ -8,7 +10,7 @@ from streams.runtime.settings import Settings
 POLICY = Settings().policy
 
 
-def run(*words: str, code: int = 0) -> str:
+def run(*words: str | Path, code: int = 0) -> str:
     result = CliRunner().invoke(app, [str(word) for word in words])
     assert result.exit_code == code, result.output + repr(result.exception)
     return result.output

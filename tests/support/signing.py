@@ -26,7 +26,8 @@ class Signatory:
     anchor: str
 
     @classmethod
-    def make(cls, name: str = "Test Generator") -> "Signatory":
+    def make(cls, name: str = "Test Generator", ca_days: int = 0) -> "Signatory":
+        """Return who signs as of today; the authority began so many days from now."""
         now = datetime.now(UTC)
         ca_key, key = (
             ec.generate_private_key(ec.SECP256R1()),
@@ -34,7 +35,7 @@ class Signatory:
         )
         ca_name = _name(f"{name} Authority")
         ca = (
-            _builder(ca_name, ca_name, ca_key.public_key(), now)
+            _builder(ca_name, ca_name, ca_key.public_key(), now + timedelta(days=ca_days))
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .add_extension(_usage(signs=False), critical=True)
             .add_extension(

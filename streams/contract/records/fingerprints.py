@@ -88,6 +88,23 @@ class Mark(Record):
     intact: bool = True
 
 
+class Certificate(Record):
+    """A certificate of a signature; ``sha256`` is its fingerprint. Times are ISO 8601."""
+
+    subject: Text
+    issuer: Text
+    sha256: Sha256
+    valid_from: Text
+    valid_until: Text
+
+
+class TrustAnchor(Record):
+    """The authority that confirms a signature: its name here, and its certificate's fingerprint."""
+
+    name: Text
+    sha256: Sha256
+
+
 class Provenance(Record):
     """What a file says of its own making: C2PA manifest, AIGC tag, reservations.
 
@@ -113,6 +130,10 @@ class Provenance(Record):
     )
     aigc: Aigc | None = None
     marks: tuple[Mark, ...] = ()
+    chain: tuple[Certificate, ...] = ()
+    """Of the signature, the signer's certificate first."""
+    anchor: TrustAnchor | None = None
+    """Only of a trusted one."""
 
 
 class Match(Record):

@@ -9,7 +9,8 @@ import av
 import numpy as np
 import pytest
 
-from streams.contract.records import Extent, Provenance
+from streams.contract.records import Extent, Provenance, TrustAnchor
+from streams.media import anchors as trust
 from streams.media.decode_pool import DecodePool
 from streams.media.provenance import BLOCK, ProvenanceDecoder, mentions, read
 from streams.runtime.settings import Settings
@@ -17,6 +18,7 @@ from tests.support.signing import Signatory, wav
 
 SIGNATORY = Signatory.make()
 STRANGER = Signatory.make("Somebody Else")
+ANCHORS = trust.parsed(SIGNATORY.anchor.encode())
 TRAINING = {
     "label": "cawg.training-mining",
     "data": {"entries": {"cawg.ai_generative_training": {"use": "notAllowed"}}},
@@ -67,7 +69,7 @@ def provenance_of(
     file = tmp_path / "one"
     file.write_bytes(content)
     with file.open("rb") as opened:
-        return read(opened.fileno(), anchors)
+        return read(opened.fileno(), trust.parsed(anchors.encode()) if anchors else ())
 
 
 @pytest.mark.parametrize("kind", list(FILES))
@@ -80,6 +82,12 @@ def test_a_trusted_signer_confirms(kind: str, tmp_path: Path) -> None:
     assert facts.software_agents == ("Songmaker",)
     assert facts.actions == ("c2pa.created",)
     assert facts.codes == ()
+    (anchor,) = ANCHORS
+    assert facts.anchor == TrustAnchor(
+        name="Test Generator Authority", sha256=anchor.certificate.sha256
+    )
+    assert [one.subject[:17] for one in facts.chain] == ["CN=Test Generator", "CN=Test Generator"]
+    assert facts.chain[1].sha256 == anchor.certificate.sha256
 
 
 @pytest.mark.parametrize("kind", list(FILES))
@@ -98,7 +106,25 @@ def test_what_a_tampered_file_asserted_stays_and_is_not_intact(kind: str, tmp_pa
 def test_a_stranger_signs_no_more_than_a_statement(anchors: str, tmp_path: Path) -> None:
     facts = provenance_of(SIGNATORY.sign(wav()), tmp_path, anchors)
     assert facts is not None
-    assert (facts.state, facts.extent) == ("untrusted", Extent.ALL)
+    assert (facts.state, facts.extent, facts.anchor) == ("untrusted", Extent.ALL, None)
+    assert len(facts.chain) == 2
+
+
+@pytest.mark.parametrize("ca_days", [-100, 100])
+def test_an_anchor_beyond_its_dates_confirms_nothing(ca_days: int, tmp_path: Path) -> None:
+    signatory = Signatory.make(ca_days=ca_days)
+    facts = provenance_of(signatory.sign(wav()), tmp_path, signatory.anchor)
+    assert facts is not None
+    assert (facts.state, facts.anchor) == ("untrusted", None)
+
+
+def test_of_many_anchors_the_one_that_confirms_is_named(tmp_path: Path) -> None:
+    others = [Signatory.make(f"Other {number}").anchor for number in range(40)]
+    anchors = "".join((*others[:20], SIGNATORY.anchor, *others[20:]))
+    facts = provenance_of(SIGNATORY.sign(wav()), tmp_path, anchors)
+    assert facts is not None
+    assert facts.anchor is not None
+    assert facts.anchor.name == "Test Generator Authority"
 
 
 @pytest.mark.parametrize(
@@ -136,7 +162,7 @@ def heard(contents: dict[str, bytes], tmp_path: Path) -> dict[str, bytes]:
     """The provenance of files, as the confined child of a pool returns it."""
 
     async def decoded() -> dict[str, bytes]:
-        with DecodePool(Settings(decode_workers=1), ProvenanceDecoder(SIGNATORY.anchor)) as pool:
+        with DecodePool(Settings(decode_workers=1), ProvenanceDecoder(ANCHORS)) as pool:
             await pool.warm()
             output = {}
             for name, content in contents.items():

@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import func
 
-from streams.contract.records import Mark, Outcome, Provenance
+from streams.contract.records import Extent, Mark, Outcome, Provenance, TrustAnchor
 from streams.store.tables import FINGERPRINTS
 from tests.support.console import Console
 from tests.support.stories import tell
@@ -38,6 +38,17 @@ def test_a_mark_in_the_file_is_shown_and_its_song_is_in_the_story(console: Conso
     task = viewer.get(f"/tasks/{requested.task_id}").text
     assert "marked as made with AI" in task
     assert "Suno, song song-1 (woas)" in task
+
+
+def test_the_anchor_that_confirms_a_signature_is_named(console: Console) -> None:
+    signed = Provenance(
+        state="trusted", signer="A signer", extent=Extent.ALL,
+        anchor=TrustAnchor(name="An authority", sha256="a1" * 32),
+    )  # fmt: skip
+    tell(console.resources.ledger, outcome=Outcome.UNCERTAIN, provenance=signed)
+    html = console.browser("viewer").get("/tracks/T-1").text
+    assert "confirmed by the trust anchor An authority <code>a1a1a1a1a1a1a1a1</code>" in html
+    assert "signed by A signer; the trust anchor An authority confirms it." in html
 
 
 def test_a_record_of_before_the_marks_is_shown(console: Console) -> None:
