@@ -13,13 +13,12 @@ from datetime import UTC, datetime
 from math import sqrt
 from typing import Any, Final
 
-import orjson
-
 from detector.errors import SingleReason
 from streams.contract.records import stable_id
 from streams.services.accounts.users import User
 from streams.store import audit, reviews, task_states
 from streams.store.database import Ledger
+from streams.store.stored_records import fields_of
 
 Z: Final = 1.96
 
@@ -166,9 +165,7 @@ def _per(rows: Iterable[tuple[Any, bool]]) -> dict[str, list[Share]]:
     """Return how often decisions were overturned, by rule, model and distributor."""
     listed = list(rows)
     rules = [
-        (rule["rule_id"], fell)
-        for row, fell in listed
-        for rule in orjson.loads(row.record)["rules"]
+        (rule["rule_id"], fell) for row, fell in listed for rule in fields_of(row.record)["rules"]
     ]
     return {
         "rule": _shares(rules),

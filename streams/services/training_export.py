@@ -8,13 +8,11 @@ import csv
 from typing import IO, Final
 from urllib.parse import unquote, urlsplit
 
-import orjson
-
-from streams.contract.records import parse
 from streams.contract.records.reviews import ReviewDecided
 from streams.services.spreadsheets import cell
-from streams.store import reviews
+from streams.store import reviews, stored_records
 from streams.store.database import Ledger
+from streams.store.stored_records import fields_of
 
 LABELS: Final = {"All": "ai", "None": "human", "Partly": "partly"}
 COLUMNS: Final = (
@@ -30,13 +28,13 @@ def write(ledger: Ledger, out: IO[str]) -> int:
     seen: set[str] = set()
     with ledger.reading() as connection:
         for row in reviews.training_rows(connection):
-            verdict = parse(ReviewDecided, row.record.encode())
-            if not verdict.training_use_allowed or row.content_sha256 in seen:
+            verdict = stored_records.read(ReviewDecided, row.record)
+            if verdict is None or not verdict.training_use_allowed or row.content_sha256 in seen:
                 continue
             if (label := LABELS.get(str(verdict.extent and verdict.extent.value))) is None:
                 continue
             seen.add(row.content_sha256)
-            upload = orjson.loads(row.upload)["upload"]
+            upload = fields_of(row.upload)["upload"]
             tools = upload.get("declared", {}).get("tools") or [{}]
             parts = urlsplit(row.uri)
             fields = {

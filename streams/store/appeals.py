@@ -4,8 +4,8 @@ from typing import Any, Final
 
 from sqlalchemy import Column, ColumnElement, Connection, Select, func, select
 
-from streams.contract.records import parse
 from streams.contract.records.reviews import PENDING_STATES, AppealChanged
+from streams.store import stored_records
 from streams.store.account_tables import AUDIT
 from streams.store.cursors import Part, part
 from streams.store.database import Ledger, latest_of_each, parsed
@@ -60,7 +60,8 @@ def listed(
     with ledger.reading() as connection:
         order = WAITING if pending else ENDED
         page = part(connection, changes, order, cursor, limit, large=APPEALS.c.record)
-    return page.of([parse(AppealChanged, row["record"].encode()) for row in page.rows])
+    changes = (stored_records.read(AppealChanged, row["record"]) for row in page.rows)
+    return page.of([change for change in changes if change is not None])
 
 
 def latest(*columns: Any, among: ColumnElement[bool] | None = None) -> Select[Any]:

@@ -33,9 +33,9 @@ from sqlalchemy.engine import URL, make_url
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from detector.errors import BadInput, Fatal, Transient
-from streams.contract.records import Record, parse
+from streams.contract.records import Record
 from streams.runtime.settings import Settings
-from streams.store import upgrade
+from streams.store import stored_records, upgrade
 from streams.store.tables import DEAD_LETTERS, DECISIONS, LONG_AGO, METADATA
 from streams.store.upgrade import Upgraded
 
@@ -212,8 +212,9 @@ def chunks(ids: Collection[Id]) -> Iterator[list[Id]]:
 
 
 def parsed(connection: Connection, kind: type[R], question: Select[Any]) -> list[R]:
-    """Return the records that a query of their JSON selects."""
-    return [parse(kind, text.encode()) for text in connection.scalars(question)]
+    """Return the records that a query of their JSON selects, without those that are unreadable."""
+    records = (stored_records.read(kind, text) for text in connection.scalars(question))
+    return [record for record in records if record is not None]
 
 
 def first_parsed(connection: Connection, kind: type[R], question: Select[Any]) -> R | None:

@@ -5,15 +5,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
 
-import orjson
 from sqlalchemy import Column, ColumnElement, Connection, func, literal, select, true, union_all
 
-from streams.contract.records import ObservationRef, TrackDecided, TrackFingerprinted, parse
+from streams.contract.records import ObservationRef, TrackDecided, TrackFingerprinted
 from streams.contract.records.policy import StatementWritten
+from streams.store import stored_records
 from streams.store.account_tables import AUDIT
 from streams.store.cursors import PART_BYTES, part
 from streams.store.database import Ledger, count, first_parsed, parsed
 from streams.store.decision_order import LATEST_FIRST
+from streams.store.stored_records import fields_of
 from streams.store.tables import (
     ANALYSES,
     DEAD_LETTERS,
@@ -194,7 +195,7 @@ def records(
     with ledger.reading() as connection:
         order = (table.c.recorded_at.desc(), key.desc())
         page = part(connection, question, order, cursor, limit, large=table.c.record)
-    return [orjson.loads(row["record"]) for row in page.rows], page.next
+    return [fields_of(row["record"]) for row in page.rows], page.next
 
 
 def statement(connection: Connection, statement_id: str | None) -> StatementWritten | None:
@@ -214,7 +215,8 @@ def statements(
     if track_id:
         query = query.where(STATEMENTS.c.track_id == track_id)
     for row in ledger.pages(query, *key):
-        yield parse(StatementWritten, row["record"].encode())
+        if (statement := stored_records.read(StatementWritten, row["record"])) is not None:
+            yield statement
 
 
 def story(ledger: Ledger, track_id: str, distributors: Collection[str] = ()) -> list[Entry]:
@@ -251,7 +253,7 @@ def story(ledger: Ledger, track_id: str, distributors: Collection[str] = ()) -> 
                 entries.append(Entry("left_out", None, {"table": table.name}))
             for row in shown:
                 fields = {column.name: row._mapping[column.name] for column in columns}
-                record = fields if table in others else orjson.loads(fields["record"])
+                record = fields if table in others else fields_of(fields["record"])
                 entries.append(Entry(table.name, row.at, record))
     return sorted(entries, key=lambda entry: entry.recorded_at or LONG_AGO)
 
@@ -284,7 +286,7 @@ def progress_of(ledger: Ledger, upload_id: str) -> Progress | None:
             return None
         track_id = next(iter(tracks.values())) or ""
         if "decided" in tracks:
-            (latest,) = decisions(connection, limit=1, upload_id=upload_id)
+            latest = next(iter(decisions(connection, limit=1, upload_id=upload_id)), None)
             return Progress(upload_id, track_id, "decided", latest)
         if "dead_letter" in tracks and (failure := _failure(connection, upload_id)) is not None:
             return Progress(upload_id, track_id, "dead_letter", failure=failure)

@@ -10,8 +10,9 @@ from typing import Any, Final
 from sqlalchemy import Column, ColumnElement, Connection, exists, select, tuple_
 
 from streams.contract import processes
-from streams.contract.records import TrackClassified, TrackDecided, parse
+from streams.contract.records import TrackClassified, TrackDecided
 from streams.policy.registry import Key
+from streams.store import stored_records
 from streams.store.database import Ledger, chunks, parsed
 from streams.store.decision_order import is_later, place_of
 from streams.store.tables import ANALYSES, DEAD_LETTERS, DECISIONS, LONG_AGO, SUBJECTS
@@ -62,7 +63,8 @@ def _analyses(connection: Connection, upload_ids: Sequence[str]) -> dict[str, Tr
     rows = connection.execute(query.where(ANALYSES.c.upload_id.in_(upload_ids))).all()
     in_order = sorted(rows, key=lambda row: row.recorded_at or LONG_AGO)
     latest = {row.upload_id: row.record for row in in_order}
-    return {upload: parse(TrackClassified, text.encode()) for upload, text in latest.items()}
+    read = ((upload, stored_records.read(TrackClassified, text)) for upload, text in latest.items())
+    return {upload: event for upload, event in read if event is not None}
 
 
 def missing(ledger: Ledger, published: Sequence[tuple[TrackDecided, datetime]]) -> set[str]:

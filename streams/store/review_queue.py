@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from typing import Any, Final
 
-import orjson
 from sqlalchemy import ColumnElement, func, or_, select
 
 from streams.store.account_tables import TASK_STATES as STATES
 from streams.store.account_tables import USERS
 from streams.store.cursors import Part, part
 from streams.store.database import Ledger
+from streams.store.stored_records import fields_of
 from streams.store.tables import ANALYSES, DECISIONS, REVIEW_TASKS, UPLOADS
 from streams.store.track_list import has_text
 
@@ -88,5 +88,5 @@ def page(
         rows = [dict(row) for row in connection.execute(these).mappings()]
     for row in rows:
         record = row.pop("record")
-        row["reasons"] = orjson.loads(record)["reason_codes"] if record else []
+        row["reasons"] = fields_of(record)["reason_codes"] if record else []
     return ids.of(rows)

@@ -4,7 +4,6 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-import orjson
 from sqlalchemy import Column, Connection, Select, exists, func, select, union
 
 from streams.contract.records.reviews import DECIDED_STATES, ReviewDecided
@@ -14,6 +13,7 @@ from streams.store.account_tables import TASK_STATES as STATES
 from streams.store.appeals import latest
 from streams.store.database import Ledger, count, first_parsed, insert_into, latest_of_each, parsed
 from streams.store.decision_order import LATEST_FIRST
+from streams.store.stored_records import fields_of
 from streams.store.tables import APPEALS, DECISIONS, FINGERPRINTS, RIGHTS, UPLOADS, VERDICTS
 from streams.store.task_states import MEASURING, closes_task, is_free
 
@@ -191,7 +191,7 @@ def fingerprint(connection: Connection, upload_id: str) -> dict[str, Any]:
         .order_by(FINGERPRINTS.c.observation_version.desc())
         .limit(1)
     )
-    return orjson.loads(record) if record else {}
+    return fields_of(record) if record else {}
 
 
 def verdicts(connection: Connection, task_id: str) -> list[ReviewDecided]:

@@ -4,16 +4,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import orjson
-
-from streams.contract.records import Match, TrackDecided, Upload, UploadReceived, parse
+from streams.contract.records import Match, TrackDecided, Upload, UploadReceived
 from streams.contract.records.reviews import AppealChanged, ReviewDecided
 from streams.contract.records.rights import RightsChanged
 from streams.services.accounts import users
 from streams.services.accounts.roles import Right
 from streams.services.accounts.users import User
-from streams.store import appeals, queries, task_states
+from streams.store import appeals, queries, stored_records, task_states
 from streams.store import reviews as review_store
+from streams.store.stored_records import fields_of
 from streams.web.api.resources import AppResources
 
 
@@ -103,7 +102,7 @@ def task_story(resources: AppResources, task_id: str, user: User) -> TaskStory |
         )
         return TaskStory(
             task=dict(row._mapping),
-            reasons=orjson.loads(row.record)["reason_codes"] if row.record else [],
+            reasons=fields_of(row.record)["reason_codes"] if row.record else [],
             decision=decision,
             current=decisions[0] if decisions else None,
             upload=upload,
@@ -130,10 +129,9 @@ def task_story(resources: AppResources, task_id: str, user: User) -> TaskStory |
 
 
 def upload_of(row: Any, track_id: str) -> Upload:
-    """Return the upload of a row; where its event has not come yet, only the track's name."""
-    if row is None:
-        return Upload(track_id=track_id, uri="?")
-    return parse(UploadReceived, row.record.encode()).upload
+    """Return the upload of a row; where there is none to read, only the track's name."""
+    delivery = None if row is None else stored_records.read(UploadReceived, row.record)
+    return Upload(track_id=track_id, uri="?") if delivery is None else delivery.upload
 
 
 def _agreements_and_generators(

@@ -1,16 +1,24 @@
 """The one order of decisions about a track, in Python and on both databases."""
 
+import itertools
+import shutil
 from datetime import datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from sqlalchemy import select
 
+from examples.catalogue_consumer import Database, apply, moment
 from streams.store.database import Ledger
 from streams.store.decision_order import LATEST_FIRST, place_of
 from streams.store.tables import DECISIONS
+from tests.support.decision_stories import STEPS, Story
 from tests.support.events import UPLOADED_AT
 from tests.support.ledger_filling import row
+
+PLACE = ("track_id", "decision_id", "uploaded_at", "recorded_at")
 
 
 def place(decision_id: str, *, day: int = 0, at: datetime | None = None) -> Any:
@@ -42,3 +50,49 @@ def test_a_decision_that_is_published_again_has_its_last_place(ledger: Ledger) -
     query = select(DECISIONS.c.decision_id).order_by(*LATEST_FIRST)
     with ledger.reading() as connection:
         assert connection.scalars(query).all() == ["dec_a", "dec_b"]
+
+
+@pytest.fixture(scope="module")
+def stories() -> list[Story]:
+    """Every order of three deliveries and four facts, each read at a pace of its own."""
+    orders = itertools.permutations(STEPS)
+    return [Story(f"T-{seed}", steps, seed) for seed, steps in enumerate(orders)]
+
+
+def test_the_ledger_ends_thousands_of_stories_with_the_truth(
+    migrated: Path, tmp_path: Path, stories: list[Story]
+) -> None:
+    shutil.copyfile(migrated, tmp_path / "ledger.db")
+    ledger = Ledger.open(f"sqlite:///{tmp_path}/ledger.db")
+    decisions = [one for story in stories for one in story.ledger]
+    ledger.write(
+        row(DECISIONS, **{name: getattr(one, name) for name in PLACE}) for one in decisions
+    )
+    query = select(*(DECISIONS.c[name] for name in PLACE))
+    with ledger.reading() as connection:
+        rows = connection.execute(query.order_by(DECISIONS.c.track_id, *LATEST_FIRST)).all()
+    ledger.close()
+    by_track = itertools.groupby(rows, key=lambda row: row.track_id)
+    known = {track_id: list(ordered) for track_id, ordered in by_track}
+    made = {(one.decision_id, one.uploaded_at): one for one in decisions}
+    for story in stories:
+        first = known[story.track_id][0]
+        assert first == max(known[story.track_id], key=place_of)
+        standing = made[first.decision_id, first.uploaded_at]
+        assert standing.rests_on == story.truth(), story.log
+
+
+def test_a_catalogue_ends_thousands_of_stories_with_the_truth(stories: list[Story]) -> None:
+    database = Database("sqlite:///:memory:")
+    decisions = [one for story in stories for one in story.catalogue]
+    with database.transaction():
+        for one in decisions:
+            ids = {"track_id": one.track_id, "decision_id": one.decision_id, "actions": {}}
+            decision = ids | {"uploaded_at": one.uploaded_at.isoformat()}
+            apply(database, decision, moment(one.recorded_at.isoformat()))
+    rows = database.execute("SELECT track_id, decision_id, uploaded_at FROM catalogue_tracks")
+    applied = {track_id: tuple(place) for track_id, *place in rows}
+    database.close()
+    made = {(one.decision_id, moment(one.uploaded_at.isoformat())): one for one in decisions}
+    for story in stories:
+        assert made[applied[story.track_id]].rests_on == story.truth(), story.log
