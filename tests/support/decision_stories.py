@@ -107,40 +107,40 @@ class Story:
         if self.pace.random() < 0.2:
             start = max(0, start - self.pace.randrange(4))  # killed before it committed
         for at in range(start, end):
-            one = self.log[at]
-            if reader == "redecide" and one.decision and at >= self._read["ledger"]:
+            published = self.log[at]
+            if reader == "redecide" and published.decision and at >= self._read["ledger"]:
                 break  # it waits for the ledger
-            getattr(self, f"_{reader}")(one)
+            getattr(self, f"_{reader}")(published)
             self._read[reader] = max(self._read[reader], at + 1)
 
-    def _decide(self, one: Published) -> None:
-        if one.step in UPLOADS:
-            self._publish(UPLOADS[one.step], one.uploaded_at, None)
+    def _decide(self, published: Published) -> None:
+        if published.step in UPLOADS:
+            self._publish(UPLOADS[published.step], published.uploaded_at, None)
 
-    def _ledger(self, one: Published) -> None:
-        self._note(one)
-        if (new := one.decision) is not None:
+    def _ledger(self, published: Published) -> None:
+        self._note(published)
+        if (new := published.decision) is not None:
             self.ledger.append(new)
             known = self._known.get(new.decision_id, new)
             self._known[new.decision_id] = max(known, new, key=place_of)
 
-    def _redecide(self, one: Published) -> None:
-        self._note(one)
+    def _redecide(self, published: Published) -> None:
+        self._note(published)
         current = max(self._known.values(), key=place_of, default=None)
-        if current is None or one.step in UPLOADS:
+        if current is None or published.step in UPLOADS:
             return
-        if one.decision is not None and one.decision.decision_id != current.decision_id:
-            return  # a later one is examined by itself
+        if published.decision is not None and published.decision.decision_id != current.decision_id:
+            return  # a later published is examined by itself
         if dict(current.facts) != self._facts:
             self._publish(current.upload, current.uploaded_at, current)
 
-    def _catalogue(self, one: Published) -> None:
-        if one.decision is not None:
-            self.catalogue.append(one.decision)
+    def _catalogue(self, published: Published) -> None:
+        if published.decision is not None:
+            self.catalogue.append(published.decision)
 
-    def _note(self, one: Published) -> None:
-        if one.step in FACTS:
-            about, version = FACTS[one.step]
+    def _note(self, published: Published) -> None:
+        if published.step in FACTS:
+            about, version = FACTS[published.step]
             self._facts[about] = max(version, self._facts.get(about, 0))
 
     def _publish(self, upload: str, uploaded_at: datetime, previous: Decision | None) -> None:

@@ -86,10 +86,10 @@ def test_a_catalogue_ends_thousands_of_stories_with_the_truth(stories: list[Stor
     database = Database("sqlite:///:memory:")
     decisions = [one for story in stories for one in story.catalogue]
     with database.transaction():
-        for one in decisions:
-            ids = {"track_id": one.track_id, "decision_id": one.decision_id, "actions": {}}
-            decision = ids | {"uploaded_at": one.uploaded_at.isoformat()}
-            apply(database, decision, moment(one.recorded_at.isoformat()))
+        for new in decisions:
+            ids = {"track_id": new.track_id, "decision_id": new.decision_id, "actions": {}}
+            decision = ids | {"uploaded_at": new.uploaded_at.isoformat()}
+            apply(database, decision, moment(new.recorded_at.isoformat()))
     rows = database.execute("SELECT track_id, decision_id, uploaded_at FROM catalogue_tracks")
     applied = {track_id: tuple(place) for track_id, *place in rows}
     database.close()
