@@ -130,7 +130,7 @@ class Story:
         if current is None or published.step in UPLOADS:
             return
         if published.decision is not None and published.decision.decision_id != current.decision_id:
-            return  # a later published is examined by itself
+            return  # a later one is examined by itself
         if dict(current.facts) != self._facts:
             self._publish(current.upload, current.uploaded_at, current)
 
