@@ -60,8 +60,8 @@ def listed(
     with ledger.reading() as connection:
         order = WAITING if pending else ENDED
         page = part(connection, changes, order, cursor, limit, large=APPEALS.c.record)
-    changes = (stored_records.read(AppealChanged, row["record"]) for row in page.rows)
-    return page.of([change for change in changes if change is not None])
+    records = (stored_records.read(AppealChanged, row["record"]) for row in page.rows)
+    return page.of([change for change in records if change is not None])
 
 
 def latest(*columns: Any, among: ColumnElement[bool] | None = None) -> Select[Any]:
