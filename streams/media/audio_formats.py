@@ -4,8 +4,9 @@ Its keys are names of ``detector.audio.decode.DEMUXERS``, which the digest of th
 covers. The page ``docs/reference/audio.md`` needs a row for each of those names.
 """
 
+import io
 import re
-from typing import IO, Final, NamedTuple
+from typing import IO, Any, Final, NamedTuple
 
 
 class Container(NamedTuple):
@@ -36,16 +37,65 @@ DECODED: Final = tuple(suffix for item in CONTAINERS.values() for suffix in item
 AUDIO_SUFFIXES: Final = frozenset((*DECODED, ".ape", ".wma"))  # sent as well: dead letters
 
 
+WITH_TAGS: Final = ("audio/mpeg", "audio/flac")
+"""ID3 in front is part of these: what reads them expects it there."""
+
+
+class Behind(io.RawIOBase):
+    """A file as it is behind the tags in front of it."""
+
+    def __init__(self, source: IO[bytes], start: int) -> None:
+        self._source, self._start = source, start
+        source.seek(start)
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def seekable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill the buffer, or less where the file ends."""
+        content = self._source.read(len(buffer))
+        buffer[: len(content)] = content
+        return len(content)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Go to a byte; the first one is the first behind the tags."""
+        place = self._source.seek(offset + self._start if whence == 0 else offset, whence)
+        return max(0, place - self._start)
+
+    def tell(self) -> int:
+        """Return the place."""
+        return self._source.tell() - self._start
+
+
 def container_of(source: IO[bytes]) -> Container | None:
     """Return the container of an open file by its bytes, since file names are not trusted."""
-    source.seek(0)
+    start = _after_tags(source)
+    source.seek(start)
     head = source.read(12)
-    if head.startswith(b"ID3"):  # FLAC may begin with this tag too
-        size = 0
-        for byte in head[6:10]:
-            size = size << 7 | byte & 0x7F
-        source.seek(10 + size)
-        if source.read(4) == b"fLaC":
-            return CONTAINERS["flac"]
     matches = (item for item in CONTAINERS.values() if re.match(item.start, head, re.DOTALL))
-    return next(matches, None)
+    return next(matches, CONTAINERS["mp3"] if start else None)
+
+
+def behind_tags(source: IO[bytes]) -> Behind | None:
+    """Return the file without the ID3 tags in front of a container that has no place for them."""
+    start, container = _after_tags(source), container_of(source)
+    is_foreign = start and container is not None and container.media_type not in WITH_TAGS
+    return Behind(source, start) if is_foreign else None
+
+
+def _after_tags(source: IO[bytes]) -> int:
+    """Return where the first byte is that belongs to no ID3 tag."""
+    start = 0
+    source.seek(0)
+    while (head := source.read(10))[:3] == b"ID3" and len(head) == 10:
+        size = 0
+        for byte in head[6:]:
+            size = size << 7 | byte & 0x7F
+        start += 10 + size
+        source.seek(start)
+    return start

@@ -22,7 +22,7 @@ from detector.types import Heard
 from streams.contract.records import Certificate, Provenance, TrustAnchor
 from streams.media import marks
 from streams.media.anchors import Anchor, signer_chain
-from streams.media.audio_formats import container_of
+from streams.media.audio_formats import behind_tags, container_of
 from streams.media.tags import Tags, chunk, tags_of
 from streams.policy.mappings import extent_of_source_types
 
@@ -63,7 +63,7 @@ def read(descriptor: int, anchors: Sequence[Anchor] = ()) -> Provenance | None:
         tags = tags_of(file)
         container = container_of(file)
         if container and container.c2pa and os.fstat(descriptor).st_size <= MAX_MANIFEST_BYTES:
-            manifest = _manifest(file, container.media_type, anchors, tags)
+            manifest = _manifest(behind_tags(file) or file, container.media_type, anchors, tags)
     aigc = marks.aigc_of(tags.texts)
     left = marks.marks_of(tags.texts), marks.marks_of_aigc(aigc)
     if manifest is None and aigc is None and not any(left):

@@ -12,6 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import IO, Final
 
+from streams.media.audio_formats import behind_tags
+
 MAX_TAGS: Final = 500
 MAX_TEXT: Final = 1_000_000  # characters: graphs of ComfyUI are long
 MAX_TAG_BYTES: Final = 16 * 2**20
@@ -46,9 +48,11 @@ class _Gathered:
 def tags_of(file: IO[bytes]) -> Tags:
     """Return the tags of an open file. A broken tag ends only itself."""
     tags = _Gathered()
-    for read in (_ffmpeg, _id3v2, _ape, _id3v1):
-        with suppress(Exception):
-            read(file, tags)
+    behind = behind_tags(file)
+    for source in (file,) if behind is None else (file, behind):
+        for read in (_ffmpeg, _id3v2, _ape, _id3v1):
+            with suppress(Exception):
+                read(source, tags)
     return Tags(tuple(tags.texts), tuple(tags.objects))
 
 

@@ -316,6 +316,34 @@ def test_a_manifest_in_a_broadcast_wave_is_found(form: bytes, tmp_path: Path) ->
     assert [mark.generator for mark in facts.marks] == ["Suno"]
 
 
+@pytest.mark.parametrize("kind", ["wav", "m4a"])
+def test_tags_in_front_hide_no_manifest(kind: str, tmp_path: Path) -> None:
+    """What is behind the tag is what was signed, and what is decoded."""
+    facts = provenance_of(
+        id3(frame("comment", MADE)) + SIGNATORY.sign(*FILES[kind], **SUNO), tmp_path
+    )
+    assert facts is not None
+    assert (facts.state, facts.extent) == ("trusted", Extent.ALL)
+    assert {mark.kind: mark.intact for mark in facts.marks} == {"c2pa": True, "tag": True}
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "generator"),
+    [
+        (b"LIST", info([(b"ICMT", MADE.encode())]), "Suno"),
+        (b"LIST", info([(b"AIGC", QUOTED.encode())]), "Mureka"),
+        (b"id3 ", id3(frame("comment", MADE)), "Suno"),
+    ],
+)
+def test_tags_in_front_hide_no_mark(
+    name: bytes, data: bytes, generator: str, tmp_path: Path
+) -> None:
+    content = id3(("TIT2", b"\0A title")) + with_chunk(wav(), name, data)
+    facts = provenance_of(content, tmp_path)
+    assert facts is not None
+    assert [mark.generator for mark in facts.marks] == [generator]
+
+
 def test_marks_are_read_in_the_confined_child(tmp_path: Path) -> None:
     long = tone("mp3", "libmp3lame", 6, {})
     contents = {
