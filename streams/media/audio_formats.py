@@ -41,7 +41,7 @@ WITH_TAGS: Final = ("audio/mpeg", "audio/flac")
 """ID3 in front is part of these: what reads them expects it there."""
 
 
-class Behind(io.RawIOBase):
+class _Behind(io.RawIOBase):
     """A file as it is behind the tags in front of it."""
 
     def __init__(self, source: IO[bytes], start: int) -> None:
@@ -67,10 +67,6 @@ class Behind(io.RawIOBase):
         place = self._source.seek(offset + self._start if whence == 0 else offset, whence)
         return max(0, place - self._start)
 
-    def tell(self) -> int:
-        """Return the place."""
-        return self._source.tell() - self._start
-
 
 def container_of(source: IO[bytes]) -> Container | None:
     """Return the container of an open file by its bytes, since file names are not trusted."""
@@ -81,11 +77,11 @@ def container_of(source: IO[bytes]) -> Container | None:
     return next(matches, CONTAINERS["mp3"] if start else None)
 
 
-def behind_tags(source: IO[bytes]) -> Behind | None:
+def behind_tags(source: IO[bytes]) -> IO[bytes] | None:
     """Return the file without the ID3 tags in front of a container that has no place for them."""
     start, container = _after_tags(source), container_of(source)
     is_foreign = start and container is not None and container.media_type not in WITH_TAGS
-    return Behind(source, start) if is_foreign else None
+    return io.BufferedReader(_Behind(source, start)) if is_foreign else None
 
 
 def _after_tags(source: IO[bytes]) -> int:

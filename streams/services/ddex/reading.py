@@ -24,7 +24,7 @@ from streams.contract.records import (
     Derivation,
     Upload,
 )
-from streams.services.ddex.delivery import Delivery, Withdrawal
+from streams.services.ddex.delivery import Delivery, Withdrawal, listed
 from streams.services.ddex.releases import Release, release_ids, releases_of
 from streams.services.ddex.territories import NOWHERE, WORLD, Places
 from streams.services.ddex.xml import (
@@ -188,6 +188,12 @@ class _Message:
             if release.deals.end:
                 name = " ".join(release.identifiers.values())[:200] or "a release"
                 yield f"all deals of {name} end by {release.deals.end}"
+        inexact = sorted({code for release in self._releases for code in release.deals.inexact})
+        if inexact:
+            yield (
+                f"territories that are no countries: {listed(inexact)}. A deal there counts for "
+                "the country or everywhere, an exclusion or a withdrawal not at all"
+            )
         if self._unhashed:
             yield f"hashes that are no SHA-256 and are not compared: {self._unhashed}"
 

@@ -3,44 +3,48 @@
 Each part of a message is read once, and each release gathers its deals once: time stays linear.
 """
 
-import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 from xml.etree.ElementTree import Element
 
 from streams.contract.records import Contains
-from streams.services.ddex.territories import NOWHERE, Places, without
-from streams.services.ddex.xml import WrongDdex, flag, local, stripped, text
+from streams.services.ddex.territories import NOWHERE, WORLD, Places, without
+from streams.services.ddex.territory_codes import places_of
+from streams.services.ddex.xml import flag, local, stripped, text
 
 RELEASE_IDS: Final = {
     **{"ICPN": "upc", "GRid": "grid", "ISRC": "isrc"},
     **{"CatalogNumber": "catalog_number", "ProprietaryId": "release_id"},
 }
 RESOURCES: Final = ("ReleaseResourceReference", "LinkedReleaseResourceReference")
-COUNTRY: Final = re.compile(r"[A-Z]{2}")
 
 
 @dataclass
 class Deals:
     """Where deals hold, where they are withdrawn by the reason, and the days on which they end.
 
-    The end of a deal that has none is an empty text.
+    The end of a deal that has none is an empty text. ``inexact`` are the codes of territories that
+    are no countries: a deal there holds in more places, a withdrawal in fewer.
     """
 
     allowed: Places = NOWHERE
     withdrawn: dict[str, Places] = field(default_factory=dict)
     ends: set[str] = field(default_factory=set)
+    inexact: set[str] = field(default_factory=set)
 
     def add(self, other: "Deals") -> None:
         """Add other deals about the same release."""
         self.allowed |= other.allowed
         self.ends |= other.ends
+        self.inexact |= other.inexact
         for why, places in other.withdrawn.items():
             self.withdraw(why, places)
 
     def withdraw(self, why: str, places: Places) -> None:
-        """Add territories where a deal is withdrawn."""
+        """Add territories where a deal is withdrawn, if there are any."""
+        if places == NOWHERE:
+            return
         self.withdrawn[why] = self.withdrawn.get(why, NOWHERE) | places
 
     @property
@@ -110,18 +114,18 @@ def _deals(element: Element, made: str) -> Deals:
     """Return the deals of one element; those that ended before the message was made are over."""
     deals, ended = Deals(), NOWHERE
     for terms in element.iterfind("{*}Deal/{*}DealTerms"):
-        places = _places(terms)
+        places, certain = _places(terms, deals.inexact)
         periods = [
             (text(period, "EndDate", "EndDateTime") or "")[:10]
             for period in terms.iterfind("{*}ValidityPeriod")
         ]
         end = max(periods) if periods and all(periods) else ""
         if flag(terms, "TakeDown"):
-            deals.withdraw("taken down", places)
+            deals.withdraw("taken down", certain)
         elif flag(terms, "AllDealsCancelled"):
-            deals.withdraw("deals cancelled", places)
+            deals.withdraw("deals cancelled", certain)
         elif end and end < made[:10]:
-            ended |= places
+            ended |= certain
         else:
             deals.allowed |= places
             deals.ends.add(end)
@@ -130,18 +134,25 @@ def _deals(element: Element, made: str) -> Deals:
     return deals
 
 
-def _places(terms: Element) -> Places:
-    """Return the territories of a deal; none named: worldwide."""
-    codes: dict[str, dict[str, None]] = {"TerritoryCode": {}, "ExcludedTerritoryCode": {}}
+def _places(terms: Element, inexact: set[str]) -> tuple[Places, Places]:
+    """Return the territories of a deal, at most and at least; none named: worldwide.
+
+    They differ where a code is no country; ``inexact`` gets these codes.
+    """
+    included, excluded = [NOWHERE, NOWHERE], [NOWHERE, NOWHERE]
+    names_any = False
     for element in terms:
-        code = stripped(element)
-        if local(element) in codes and code:
-            if code != "Worldwide" and not COUNTRY.fullmatch(code):
-                raise WrongDdex(
-                    f"territories: {code[:50]!r} is neither Worldwide nor a country of two letters"
-                )
-            codes[local(element)][code] = None
-    included, excluded = map(tuple, codes.values())
-    if included and "Worldwide" not in included:
-        return without(Places(included), Places(excluded))
-    return Places(excluded, everywhere_else=True)
+        kind, code = local(element), stripped(element)
+        if kind not in ("TerritoryCode", "ExcludedTerritoryCode") or not code:
+            continue
+        names_any |= kind == "TerritoryCode"
+        places, is_exact = places_of(code)
+        both = included if kind == "TerritoryCode" else excluded
+        both[0] |= places
+        if is_exact:
+            both[1] |= places
+        else:
+            inexact.add(code)
+    if not names_any:
+        included = [WORLD, WORLD]
+    return without(included[0], excluded[1]), without(included[1], excluded[0])

@@ -71,6 +71,43 @@ def test_a_release_may_be_taken_down_in_one_country() -> None:
     assert str(taken) == "upc 1 (taken down, DE), tracks PADPIDA2014XYZ:USRC17607839"
 
 
+@pytest.mark.parametrize(
+    ("deals", "territories", "excluded", "inexact"),
+    [
+        (deal("R0", "276", "0840"), ("DE", "US"), None, ""),
+        (deal("R0", "2136"), ("Worldwide",), None, ""),
+        (deal("R0", "Worldwide", excluded="276"), ("Worldwide",), ("DE",), ""),
+        (deal("R0", "DE", "US-CA"), ("DE", "US"), None, "US-CA"),
+        (deal("R0", "2130"), ("Worldwide",), None, "2130"),
+        (deal("R0", "DE") + deal("R0", "Germany"), ("Worldwide",), None, "Germany"),
+        (deal("R0", "Worldwide", excluded="US-CA"), ("Worldwide",), None, "US-CA"),
+        (
+            deal("R0", "US") + deal("R0", "US-CA", more="<TakeDown>true</TakeDown>"),
+            ("US",), None, "US-CA",
+        ),
+        (
+            deal("R0", "US", "DE")
+            + deal("R0", "Worldwide", excluded="US-CA", more="<TakeDown>true</TakeDown>"),
+            ("US",), None, "US-CA",
+        ),
+        (deal("R0", "2130", more="<TakeDown>true</TakeDown>"), ("Worldwide",), None, "2130"),
+    ],
+)  # fmt: skip
+def test_a_code_that_is_no_country_never_takes_places_away(
+    deals: str, territories: tuple[str, ...], excluded: tuple[str, ...] | None, inexact: str
+) -> None:
+    delivery = of_release(
+        "4.3",
+        recording("4.3", "A1", "USRC17607839", "One"),
+        releases=bundle("R0", "1", "A1"),
+        deals=deals,
+    )
+    (item,) = delivery.uploads
+    assert (item.territories, item.excluded_territories) == (territories, excluded)
+    notes = [note for note in delivery.notes if "no countries" in note]
+    assert [inexact in note for note in notes] == [True] * bool(inexact)
+
+
 def test_the_end_of_all_deals_is_named() -> None:
     period = "<ValidityPeriod><EndDate>2027-01-31</EndDate></ValidityPeriod>"
     delivery = of_release("3.8.2", releases=bundle("R0", "1"), deals=deal("R0", "US", more=period))
