@@ -1,7 +1,7 @@
 """Value objects that cross the boundaries of the detector; all frozen, numpy not torch."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,6 +84,17 @@ class Evidence:
     rate_hz: float | None = None
 
 
+class Rates(NamedTuple):
+    """The false-positive rates that the operator accepts, one of each tier."""
+
+    suspected: float = 0.01
+    identified: float = 0.001
+
+
+TIERS: Final = ("identified", "suspected")
+"""The outcomes that find AI, the surer one first."""
+
+
 @dataclass(frozen=True)
 class Assessment:
     """What a model answers about one observation; see ``streams.contract.records.Analysis``."""
@@ -98,3 +109,9 @@ class Assessment:
     segments: tuple[SegmentScore, ...]
     generator: str | None
     evidence: tuple[Evidence, ...]
+    identified_p_value: float | None = None
+
+    @property
+    def finds_ai(self) -> bool:
+        """Whether it is of one of ``TIERS``."""
+        return self.outcome in TIERS

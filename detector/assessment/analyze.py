@@ -6,12 +6,12 @@ from typing import Any
 from detector.assessment.model import Model
 from detector.errors import BadInput
 from detector.observation.observation import Observation
-from detector.types import Heard
+from detector.types import Heard, Rates
 
 
-def analysed(path: str, heard: Heard, model: Model, alpha: float) -> dict[str, Any]:
+def analysed(path: str, heard: Heard, model: Model, rates: Rates) -> dict[str, Any]:
     """Return the analysis of a file that was decoded (``status`` ok)."""
-    answer = model.assess([Observation.from_bytes(heard.observation)], alpha)[0]
+    answer = model.assess([Observation.from_bytes(heard.observation)], rates)[0]
     return (
         {"path": path, "status": "ok"}
         | asdict(answer)
@@ -37,6 +37,7 @@ def rejected(path: str, error: BadInput, model: Model) -> dict[str, Any]:
         "segments": [],
         "generator": None,
         "evidence": [],
+        "identified_p_value": None,
         "duration_s": None,
     } | _model(model)
 

@@ -1,15 +1,15 @@
 """Scores of one recording to the answer that people and policies read."""
 
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import torch
 
 from detector.calibration.calibration import Calibration
-from detector.evidence.branch import HUMAN_LIKELY_P, SCORE_DIGITS, BranchScores, Context
+from detector.evidence.branch import NO_TRACE_P, SCORE_DIGITS, BranchScores, Context
 from detector.evidence.clock import score_segments
-from detector.evidence.combination import deciding, evidence, strongest, summed
+from detector.evidence.combination import deciding, evidence, identification, strongest, summed
 from detector.evidence.localization import (
     COVERAGE_ALL,
     COVERAGE_PARTLY,
@@ -17,48 +17,51 @@ from detector.evidence.localization import (
     PRESENT,
 )
 from detector.observation.observation import Observation
-from detector.types import Assessment, SegmentScore
-
-HUMAN_LIKELY_BELOW: Final = 0.2  # probability; and the p-value must not be small either
+from detector.types import TIERS, Assessment, Rates, SegmentScore
 
 
 def answer(
-    scores: BranchScores, observed: Observation, calibration: Calibration, alpha: float
+    scores: BranchScores, observed: Observation, calibration: Calibration, rates: Rates
 ) -> Assessment:
     """Return the answer for a recording that can be assessed.
 
-    ``calibration`` is that of its population, ``alpha`` the false-positive rate accepted.
+    ``calibration`` is that of its population, ``rates`` the false-positive rates accepted.
     """
     nats, name = strongest(scores, calibration)
     score = round(calibration.humans.surprise(nats, scores.seconds), SCORE_DIGITS)
     p_value = calibration.humans.p_value(nats, scores.seconds)
-    probability = calibration.probability(score)
-    if p_value <= alpha:
-        outcome, extent = "ai_likely", "All"
-    elif (
-        p_value >= HUMAN_LIKELY_P
-        and probability <= HUMAN_LIKELY_BELOW
-        and not scores.looped  # repetition may cover a decoder's clock
-        and calibration.finds(observed.duration_s, sum(observed.groups))
-    ):
-        outcome, extent = "human_likely", "None"
+    identified_p_value = _identified_p_value(scores, calibration)
+    if identified_p_value is not None and identified_p_value <= rates.identified:
+        outcome = "identified"
+    elif p_value <= rates.suspected:
+        outcome = "suspected"
+    elif p_value >= NO_TRACE_P and not scores.looped:  # repetition may cover a decoder's clock
+        outcome = "no_trace"
     else:
-        outcome, extent = "uncertain", "Unknown"
-    decided = name if outcome == "ai_likely" else None
-    context = Context(scores, observed, calibration, alpha, decided)
+        outcome = "uncertain"
+    decided = name if outcome in TIERS else None
+    context = Context(scores, observed, calibration, rates.suspected, decided)
     assessment = Assessment(
         outcome=outcome,
         reason=None,
         score=score,
-        probability=round(probability, 4),
+        probability=round(calibration.probability(score), 4),
         p_value=round(p_value, 5),
-        extent=extent,
+        extent="All" if decided else "Unknown",
         coverage=None,
         segments=(),
         generator=None,
         evidence=evidence(context),
+        identified_p_value=None if identified_p_value is None else round(identified_p_value, 5),
     )
     return assessment if decided is None else _located(assessment, context, decided)
+
+
+def _identified_p_value(scores: BranchScores, calibration: Calibration) -> float | None:
+    humans = calibration.identified
+    if humans is None:
+        return None
+    return humans.p_value(identification(scores, calibration), scores.seconds)
 
 
 def _located(assessment: Assessment, context: Context, decided: str) -> Assessment:

@@ -13,7 +13,6 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import inf
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,7 +25,7 @@ from numpy.typing import NDArray
 
 from detector.assessment.answer import abstain, answer
 from detector.calibration.applicability import abstention_reason
-from detector.calibration.calibration import Calibration, HumanScores, LengthScale, Recall
+from detector.calibration.calibration import Calibration, HumanScores, LengthScale
 from detector.calibration.ood import Likeness
 from detector.errors import ModelError
 from detector.evidence.branch import SCORE_DIGITS, BranchScores, Recording
@@ -45,7 +44,7 @@ from detector.evidence.templates import (
 from detector.observation import observation as observing
 from detector.observation.geometry import Geometry
 from detector.observation.observation import Observation
-from detector.types import Assessment, FloatArray
+from detector.types import Assessment, FloatArray, Rates
 
 __all__ = ["Model", "abstain", "population"]
 
@@ -118,13 +117,13 @@ class Model:
         known = self.calibrations.get(population(observed.sample_rate_hz))
         return known is not None and known.covers(observed.duration_s, observed.sample_rate_hz)
 
-    def check_alpha(self, alpha: float) -> None:
-        """Refuse an alpha that any population cannot support (ModelError)."""
+    def check_rates(self, rates: Rates) -> None:
+        """Refuse rates that any population cannot support (ModelError)."""
         for calibration in self.calibrations.values():
-            calibration.check_alpha(alpha)
+            calibration.check_rates(rates)
 
-    def assess(self, observations: Sequence[Observation], alpha: float) -> list[Assessment]:
-        """Answer for each observation at the false-positive rate ``alpha``, whatever the batch."""
+    def assess(self, observations: Sequence[Observation], rates: Rates) -> list[Assessment]:
+        """Answer for each observation at the false-positive ``rates``, whatever the batch."""
         answers: dict[int, Assessment] = {}
         assessable: dict[Geometry, list[int]] = defaultdict(list)
         for index, observed in enumerate(observations):
@@ -146,7 +145,7 @@ class Model:
             members = [observations[index] for index in indexes]
             scores = self.scores(members, geometry, calibration)
             for index, observed, findings in zip(indexes, members, scores, strict=True):
-                answers[index] = answer(findings, observed, calibration, alpha)
+                answers[index] = answer(findings, observed, calibration, rates)
         return [answers[index] for index in range(len(observations))]
 
     def scores(
@@ -220,13 +219,9 @@ def _calibration(
         },
         longest_s=float(values["longest_s"]),
         rates_hz=(int(low), int(high)),
-        recall=tuple(
-            Recall(
-                float(one["from_s"]), float(one["to_s"] or inf), bool(one["all_bands"]),
-                int(one["tracks"]), float(one["found"]),
-            )
-            for one in values["recall"]
-        ),
+        identified=human_scores(f"{name}.identified", values["identified"], tensors)
+        if "identified" in values
+        else None,
     )  # fmt: skip
 
 

@@ -15,14 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.errors import ModelError
+from detector.types import Rates
 
 TAIL_FROM: Final = 0.90
 LEAST_SPREAD: Final = 1e-3
 TYPICAL_S: Final = 20.0  # lengths are stated in nepers of this
 ROUNDING: Final = 1e-6  # 1 / (1 / 200) must not ask for one recording more
 BANDS: Final = 3
-RECALL_TRACKS: Final = 20
-RECALL_LEAST: Final = 0.9
 MOST_TIMES: Final = 4  # as long as the longest, or as high as the highest rate, that was calibrated
 DIGITS: Final = 4  # the last bits depend on the batch and the device; answers must not
 
@@ -123,35 +122,13 @@ class HumanScores:
 
 
 @dataclass(frozen=True)
-class Recall:
-    """How many AI tracks of held-out makers are found at p <= 0.1.
-
-    They are ``from_s`` to ``to_s`` long, with energy in all three high bands or not.
-    """
-
-    from_s: float
-    to_s: float
-    all_bands: bool
-    tracks: int
-    share_found: float
-
-    def covers(self, seconds: float, bands: int) -> bool:
-        """Whether a recording is of this kind."""
-        return self.from_s <= seconds < self.to_s and (bands == BANDS) == self.all_bands
-
-    @property
-    def finds(self) -> bool:
-        """Whether that is enough for a low score to be evidence of a human."""
-        return self.tracks >= RECALL_TRACKS and self.share_found >= RECALL_LEAST
-
-
-@dataclass(frozen=True)
 class Calibration:
     """Calibration of one population of recordings.
 
-    ``humans`` are scores of the whole answer, ``looks`` those of each statistic. ``slope`` and
-    ``intercept`` are of the logit of a score, clipped to ``clip``. ``rates_hz`` are the lowest and
-    highest sample rate.
+    ``humans`` are scores of the whole answer, ``looks`` those of each statistic. ``identified``
+    are those of ``detector.evidence.combination.identification``; None: nothing is identified.
+    ``slope`` and ``intercept`` are of the logit of a score, clipped to ``clip``. ``rates_hz`` are
+    the lowest and highest sample rate.
     """
 
     population: str
@@ -162,16 +139,12 @@ class Calibration:
     looks: dict[str, HumanScores]
     longest_s: float = inf
     rates_hz: tuple[int, int] = (0, 2**31)
-    recall: tuple[Recall, ...] = ()
+    identified: HumanScores | None = None
 
     def covers(self, seconds: float, sample_rate_hz: int) -> bool:
         """Whether recordings of this length and rate were calibrated, or nearly."""
         low, high = self.rates_hz
         return low <= sample_rate_hz <= MOST_TIMES * high and seconds <= MOST_TIMES * self.longest_s
-
-    def finds(self, seconds: float, bands: int) -> bool:
-        """Whether most AI tracks of this length and bandwidth are found."""
-        return any(one.covers(seconds, bands) and one.finds for one in self.recall)
 
     def probability(self, score: float) -> float:
         """Return the calibrated probability of AI at even prior odds."""
@@ -179,11 +152,16 @@ class Calibration:
         logit = self.slope * min(max(score, low), high) + self.intercept
         return 1 / (1 + exp(-logit))
 
-    def check_alpha(self, alpha: float) -> None:
+    def check_rates(self, rates: Rates) -> None:
         """Raise ModelError for a false-positive rate that this set is too small for."""
-        needed = ceil(1 / alpha - ROUNDING) - 1
-        if self.humans.performances < needed:
+        self._check("alpha", rates.suspected, self.humans)
+        if self.identified is not None:
+            self._check("identified alpha", rates.identified, self.identified)
+
+    def _check(self, name: str, rate: float, humans: HumanScores) -> None:
+        needed = ceil(1 / rate - ROUNDING) - 1
+        if humans.performances < needed:
             raise ModelError(
-                f"alpha {alpha:g} needs at least {needed} human performances of population "
-                f"{self.population}; the calibration set has {self.humans.performances}"
+                f"{name} {rate:g} needs at least {needed} human performances of population "
+                f"{self.population}; the calibration set has {humans.performances}"
             )

@@ -17,7 +17,7 @@ LOOPED_MOST: Final = log(10)
 """In nats: what evidence but the clock counts at most in a loop or under a moved level."""
 SPEAKS: Final = log(20)
 """In nats: from here on a branch that stands alone is worth a sentence."""
-HUMAN_LIKELY_P: Final = 0.1
+NO_TRACE_P: Final = 0.1
 """From this p-value on, a score is nothing conspicuous."""
 TELLING: Final = 2.0
 """A template's score (1: one human recording in twenty) that tells one speed from another.
@@ -82,7 +82,8 @@ class BranchScores:
 class Context:
     """Scores, their calibration and the decision, for the sentences of branches.
 
-    ``decided`` is the branch that made the answer "AI likely"; None where it is not.
+    ``alpha`` is the rate of ``suspected``. ``decided`` is the branch that made the answer one of
+    ``detector.types.TIERS``; None where it is none.
     """
 
     scores: BranchScores

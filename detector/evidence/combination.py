@@ -136,6 +136,15 @@ def strongest(scores: BranchScores, calibration: Calibration) -> tuple[float, st
     return round(best, SCORE_DIGITS), name
 
 
+def identification(scores: BranchScores, calibration: Calibration) -> float:
+    """Return how sure two witnesses are of a known decoder: the nats of the weaker one.
+
+    The witnesses are the branches that are summed; minus infinity without a second one.
+    """
+    witnesses = sorted(_nats(scores, calibration, Role.SUM).values())
+    return round(witnesses[-2], SCORE_DIGITS) if len(witnesses) > 1 else -inf
+
+
 def _nats(scores: BranchScores, calibration: Calibration, *roles: Role) -> dict[str, float]:
     return {
         entry.name: branch(entry.name).nats(finding, scores, calibration)

@@ -22,6 +22,7 @@ from detector.assessment.model import Model, population
 from detector.evidence.clock import LOW_HZ
 from detector.explain.picture import HUMAN_MEDIAN, Moved, Picture, matches_of, moved_of, picture_of
 from detector.observation.observation import Observation
+from detector.types import TIERS, Rates
 
 INK: Final = "#1f2933"
 QUIET: Final = "#6b7785"
@@ -38,6 +39,11 @@ MOVED_WIDTH: Final = 1e-3  # of the factor, drawn in colour
 SENTENCE_LETTERS: Final = 118
 LINE_INCHES: Final = 0.21
 SENTENCES_INCHES: Final = 0.73  # from the top
+OUTCOMES: Final = {
+    "identified": "Identified as AI",
+    "suspected": "Suspected",
+    "no_trace": "No trace found",
+}
 LABEL_BOX: Final = {"facecolor": "white", "edgecolor": "none", "pad": 1.5, "alpha": 0.85}
 STYLE: Final[dict[Any, Any]] = {
     "font.size": 10,
@@ -54,10 +60,11 @@ STYLE: Final[dict[Any, Any]] = {
 
 
 def evidence(
-    observation: Observation, name: str, model: Model, out: Path, alpha: float
+    observation: Observation, name: str, model: Model, out: Path, rates: Rates
 ) -> list[Path]:
     """Write the evidence about the recording ``name`` into ``out``: JSON, SVG, PNG."""
-    (answer,) = model.assess([observation], alpha)
+    (answer,) = model.assess([observation], rates)
+    alpha = rates.suspected
     group = population(observation.sample_rate_hz)
     calibration = model.calibrations.get(group)
     humans = calibration.looks["clock"] if calibration else None
@@ -123,8 +130,8 @@ def _header(figure: Figure, picture: Picture, first: float, second: float) -> No
     title = picture.title[: TITLE_LETTERS - 4] + " ..." if long else picture.title
     big: dict[str, Any] = {"fontsize": 13, "fontweight": "bold", "va": "top"}
     figure.text(0.065, first, title, **big)
-    is_ai = picture.outcome == "ai_likely"
-    outcome = "AI likely" if is_ai else picture.outcome.replace("_", " ")
+    is_ai = picture.outcome in TIERS
+    outcome = OUTCOMES.get(picture.outcome, picture.outcome.replace("_", " "))
     figure.text(0.975, first, outcome, ha="right", color=FOUND if is_ai else INK, **big)
     if picture.p_value is not None and picture.probability is not None:
         figure.text(

@@ -173,10 +173,7 @@ def subset_figures(
         "by_duration": fpr_by_stratum.by_duration(members, p),
         "worst_humans": _worst(human),
         "outcomes": measures.outcomes(
-            population,
-            p[[one.reason is None for one in members]],
-            ALPHAS[0],
-            measures.human_likely_supported(population, model),
+            population, p[[one.reason is None for one in members]], ALPHAS[0]
         ),
         "unlike": _out_of_distribution(population, model),
         "probability": measures.probability_figures(population),

@@ -7,10 +7,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from detector.assessment.answer import HUMAN_LIKELY_BELOW
-from detector.assessment.model import Model
 from detector.calibration.calibration import TYPICAL_S, HumanScores
-from detector.evidence.branch import HUMAN_LIKELY_P
+from detector.evidence.branch import NO_TRACE_P
 from detector.evidence.templates import TemplateSet
 from detector.types import BoolVector, FloatVector
 from models.training.confounds import fold_of
@@ -126,28 +124,18 @@ def probability_figures(population: Population) -> dict[str, Any]:
     }
 
 
-def human_likely_supported(population: Population, model: Model) -> BoolVector:
-    """Return for which tracks a model may answer *human likely* if it finds nothing."""
-    supported = []
-    for track in population.tracks:
-        observed, known = track.observed.observation, model.calibrations.get(track.population)
-        finds = known is not None and known.finds(observed.duration_s, sum(observed.groups))
-        supported.append(finds and not track.looped)
-    return np.array(supported, bool)
-
-
 def outcomes(
-    population: Population, p_values: FloatVector, alpha: float, may_be_human: BoolVector
+    population: Population, p_values: FloatVector, alpha: float
 ) -> dict[str, dict[str, float]]:
     """Return the shares of outcomes that the detector gives AI and human tracks.
 
-    ``p_values`` [tracks] with the maker left out; ``may_be_human`` by
-    ``human_likely_supported``; the rules are those of ``detector.assessment.answer``.
+    ``p_values`` [tracks] with the maker left out; the rules are those of
+    ``detector.assessment.answer``, where nothing is identified.
     """
+    looped = np.array([track.looped for track in population.tracks], bool)
     flagged = p_values <= alpha
-    human = ~flagged & (p_values >= HUMAN_LIKELY_P) & may_be_human
-    human &= left_out_probabilities(population) <= HUMAN_LIKELY_BELOW
-    masks = {"ai_likely": flagged, "uncertain": ~flagged & ~human, "human_likely": human}
+    no_trace = ~flagged & (p_values >= NO_TRACE_P) & ~looped
+    masks = {"suspected": flagged, "uncertain": ~flagged & ~no_trace, "no_trace": no_trace}
     return {
         label: {name: rounded(mask[side].mean()) for name, mask in masks.items()}
         for label, side in (("ai", population.labels), ("human", ~population.labels))

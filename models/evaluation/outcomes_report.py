@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from detector.assessment.model import Model
-from detector.types import Assessment
+from detector.types import Assessment, Rates
 from models.evaluation.document import percent, write_files
 from models.learning.data import HUMAN, read_manifest, traces, usable
 from models.learning.observations import Observed, observe
 
 ALPHA: Final = 0.01
 FILES: Final = "outcomes-*.json"
-OUTCOMES: Final = ("ai_likely", "uncertain", "human_likely", "not_assessable")
+OUTCOMES: Final = ("identified", "suspected", "uncertain", "no_trace", "not_assessable")
 HEAD: Final = ("files", *(name.replace("_", " ") for name in OUTCOMES), "reasons to abstain")
 NAMES: Final = {
     "ai": "AI",
@@ -54,7 +54,7 @@ def write_outcomes(
 def outcome_counts(observed: Sequence[Observed], model: Model, alpha: float) -> dict[str, Any]:
     """Return the number of each outcome, and of each reason to abstain, by label."""
     by_label: dict[str, list[Assessment]] = defaultdict(list)
-    assessed = model.assess([item.observation for item in observed], alpha)
+    assessed = model.assess([item.observation for item in observed], Rates(alpha))
     for item, answer in zip(observed, assessed, strict=True):
         by_label["suspect" if item.track.suspect else item.track.label].append(answer)
     return {

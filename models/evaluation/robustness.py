@@ -16,7 +16,7 @@ from scipy.stats import binomtest
 
 from detector.assessment.model import Model, population
 from detector.evidence.localization import find_parts
-from detector.types import Assessment, FloatArray, SegmentScore
+from detector.types import TIERS, Assessment, FloatArray, Rates, SegmentScore
 from models.augmentation.hard_negatives import KINDS
 from models.evaluation import splices
 from models.evaluation.held_out_scores import human_rows
@@ -30,7 +30,6 @@ from models.training.augmentation_cache import (
     fill_cache,
     observations_of,
 )
-from models.training.fpr_by_stratum import FLAGGED
 from models.training.metrics import cluster_bootstrap, rounded
 from models.training.sampling import EXCERPT_S, probe, sample
 
@@ -72,7 +71,7 @@ class Judge:
     def outcome(self, answer: Assessment, rate_hz: int, repositories: Collection[str]) -> str:
         """Return the outcome with the human scores of ``repositories`` left out.
 
-        An answer that is no longer flagged becomes uncertain.
+        What is no longer suspected becomes uncertain.
         """
         if self.held_out is None or answer.score is None:
             return answer.outcome
@@ -84,8 +83,8 @@ class Judge:
         scores, weights = np.array(pairs).reshape(-1, 2).T
         p_value = (1 + weights[scores >= answer.score].sum()) / (weights.sum() + 1)
         if p_value <= self.alpha:
-            return FLAGGED
-        return "uncertain" if answer.outcome == FLAGGED else answer.outcome
+            return answer.outcome if answer.finds_ai else "suspected"
+        return "uncertain" if answer.outcome == "suspected" else answer.outcome
 
 
 def measure(
@@ -184,8 +183,8 @@ def answers_of(subjects: Sequence[Subject], judge: Judge, cells: Path) -> list[A
         cases = observations_of(subject, cells)
         observations = [observation for _, observation in cases]
         model, unmet = judge.model, judge.unmet(subject.group)
-        assessed = unmet.assess(observations, judge.alpha)
-        known = assessed if unmet is model else model.assess(observations, judge.alpha)
+        assessed = unmet.assess(observations, Rates(judge.alpha))
+        known = assessed if unmet is model else model.assess(observations, Rates(judge.alpha))
         for (case, observation), answer, met in zip(cases, assessed, known, strict=True):
             outcome = answer.outcome
             if subject.label == HUMAN:
@@ -199,12 +198,12 @@ def located_by(judge: Judge, spliced: Sequence[Splice], cells: Path) -> list[Loc
     located = []
     for splice in spliced:
         ((_, observation),) = observations_of(splice, cells)
-        (answer,) = judge.unmet(splice.group).assess([observation], judge.alpha)
+        (answer,) = judge.unmet(splice.group).assess([observation], Rates(judge.alpha))
         neighbours = [splice.around.repository, splice.part.repository]
         outcome = judge.outcome(answer, observation.sample_rate_hz, neighbours)
         answer = replace(answer, outcome=outcome)
         stretches: tuple[SegmentScore, ...] = ()
-        if answer.outcome == FLAGGED:
+        if answer.finds_ai:
             stretches = find_parts(observation, judge.model.lattice, -inf).segments
         located.append(Located(splice, answer, stretches))
     return located
@@ -215,7 +214,7 @@ def table(answers: Iterable[Answered], part: str, seed: int) -> list[dict[str, A
     rows = []
     for cell, members in _grouped(answers, part, lambda case: case.cell).items():
         ai, human = ([one for one in members if one.label == label] for label in (AI, HUMAN))
-        known = rounded(np.mean([one.known == FLAGGED for one in ai])) if ai else None
+        known = rounded(np.mean([one.known in TIERS for one in ai])) if ai else None
         tpr, fpr = _share(ai, seed), _share(human, seed)
         rows.append({"cell": cell, "tpr": tpr, "fpr": fpr, "known": known})
     return rows
@@ -242,17 +241,17 @@ def _share(members: Sequence[Answered], seed: int) -> dict[str, Any]:
     """Return the share flagged with its interval, and the shares of the other outcomes."""
     if not members:
         return {"n": 0, "share": None, "interval": None, "uncertain": None, "abstained": None}
-    flagged = np.array([float(one.outcome == FLAGGED) for one in members])
+    flagged = np.array([float(one.outcome in TIERS) for one in members])
     bounds = interval(flagged, [one.group for one in members], seed)
     outcomes = _outcomes(members)
     return {"n": len(members), "share": outcomes.pop("flagged"), "interval": bounds, **outcomes}
 
 
 def _outcomes(members: Sequence[Answered]) -> dict[str, float]:
-    names = {"flagged": FLAGGED, "uncertain": "uncertain", "abstained": "not_assessable"}
+    names = {"flagged": TIERS, "uncertain": ("uncertain",), "abstained": ("not_assessable",)}
     return {
-        name: rounded(np.mean([one.outcome == outcome for one in members]))
-        for name, outcome in names.items()
+        name: rounded(np.mean([one.outcome in outcomes for one in members]))
+        for name, outcomes in names.items()
     }
 
 

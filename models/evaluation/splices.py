@@ -16,7 +16,6 @@ from models.augmentation.augmentations import Audio
 from models.augmentation.effects import resampled
 from models.learning.data import AI, HUMAN, Track
 from models.training.augmentation_cache import Case, decoded, excerpt, key_of
-from models.training.fpr_by_stratum import FLAGGED
 from models.training.metrics import rounded
 
 AROUND_S: Final = 60.0
@@ -134,9 +133,7 @@ def table(located: Sequence[Located]) -> list[dict[str, Any]]:
 
 def _row(seconds: int, located: Sequence[Located]) -> dict[str, Any]:
     ai, human = ([one for one in located if one.splice.label == label] for label in (AI, HUMAN))
-    flagged, false = (
-        [one for one in side if one.answer.outcome == FLAGGED] for side in (ai, human)
-    )
+    flagged, false = ([one for one in side if one.answer.finds_ai] for side in (ai, human))
     placed = [one for one in flagged if one.stretches]
     overlaps = [overlap(one.stretches, *one.splice.edges_s) for one in placed]
     return {

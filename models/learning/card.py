@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from detector.calibration.calibration import RECALL_LEAST, RECALL_TRACKS
 from detector.evidence.registry import ENTRIES
 
 _CLOCK = """Answers for one recording at a time whether it carries the frame clock of a neural
@@ -45,7 +44,7 @@ human performance re-synthesised by a neural codec or vocoder carries the same t
   fall with their order and alike in all bands. Where one high band is heard (16 kHz), or where it
   is moved little at a low rate, it may still be taken for one. Sample-exact loops, mains buzz and
   players that step at 50 Hz are guarded against: it then says *uncertain* more often
-  than *human likely*. Strokes as even as clockwork and as quick as a decoder's frames (20 in a
+  than *no trace*. Strokes as even as clockwork and as quick as a decoder's frames (20 in a
   second and more) are not told from them by the look for an altered speed. A loop of whose rate a
   decoder's is a multiple (125 BPM and 25 Hz) covers that decoder's clock.
 
@@ -69,21 +68,19 @@ lower.
 
 
 def _recall(calibration: dict[str, Any]) -> str:
-    """Return where the model answers *human likely*, and where it does not."""
+    """Return how much AI is found of each kind: what *no trace* is worth there."""
     lines = [
-        "*Human likely* is said only where nine in ten AI tracks of that sample rate, length and",
-        f"bandwidth, and at least {RECALL_TRACKS}, are found at p <= 0.1 though their makers are "
-        "unknown:",
+        "*No trace* is said at p > 0.1 and states nothing about people. So many AI tracks of each",
+        "sample rate, length and bandwidth are found at p <= 0.1 though their makers are unknown:",
     ]
     for name, figures in calibration.items():
         for row in figures["recall"]:
             if row["tracks"]:
                 to = f"to {row['to_s']:.0f} s" if row["to_s"] else "and more"
                 bands = "all three high bands" if row["all_bands"] else "fewer high bands"
-                enough = row["tracks"] >= RECALL_TRACKS and row["found"] >= RECALL_LEAST
                 lines.append(
                     f"- {name}, {row['from_s']:.0f} s {to}, {bands} heard: {row['found']:.0%} of "
-                    f"{row['tracks']}{'' if enough else ' (so *uncertain* at best)'}"
+                    f"{row['tracks']}"
                 )
     return "\n".join(lines)
 

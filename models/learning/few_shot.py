@@ -18,6 +18,7 @@ from detector.calibration.applicability import abstention_reason
 from detector.errors import BadInput
 from detector.evidence.rates import write_rates
 from detector.observation.observation import Observation
+from detector.types import Rates
 from models.learning.data import AI, HUMAN, Track, file_sha256
 from models.learning.few_shot_learning import LearnedGenerator, learn
 from models.learning.folder import tensors_of_scores, write
@@ -99,7 +100,7 @@ def learn_from_files(
     shots, rejected = _assessable(files, AI, name, cache, workers)
     assessed_controls, rejected_controls = _assessable(controls, HUMAN, "controls", cache, workers)
     learned_generator = learn(name, shots, assessed_controls, model, references)
-    model.calibrations[learned_generator.template.population].check_alpha(ALPHA)
+    model.calibrations[learned_generator.template.population].check_rates(Rates(ALPHA))
     compared = compare(name, shots, assessed_controls, model, references, learned_generator)
     _check(compared, name)
     digest = None if out is None else write_candidate(learned_generator, folder, out)
@@ -166,7 +167,7 @@ def compare(
 
 
 def _flagged(model: Model, observations: Sequence[Observation]) -> int:
-    return sum(one.outcome == "ai_likely" for one in model.assess(observations, ALPHA))
+    return sum(one.finds_ai for one in model.assess(observations, Rates(ALPHA)))
 
 
 def _check(compared: Sequence[Compared], name: str) -> None:

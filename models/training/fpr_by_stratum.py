@@ -13,8 +13,8 @@ import numpy as np
 
 from detector.assessment.model import Model, population
 from detector.calibration.calibration import BANDS
-from detector.evidence.branch import HUMAN_LIKELY_P
-from detector.types import Assessment, FloatVector
+from detector.evidence.branch import NO_TRACE_P
+from detector.types import Assessment, FloatVector, Rates
 from models.learning.observations import Observed
 from models.training.detection_tables import p_values
 from models.training.metrics import rounded
@@ -23,13 +23,12 @@ from models.training.scoring import Population, Scored
 LENGTHS_S: Final = (0.0, 12.0, 24.0, 60.0, inf)
 RECALL_LENGTHS_S: Final = (0.0, 12.0, 60.0, inf)
 ALPHAS: Final = (0.01, 0.02, 0.05)
-FLAGGED: Final = "ai_likely"
 
 
 def recall_of(population: Population) -> list[dict[str, Any]]:
     """Return how much AI is found at p <= 0.1, by length, with all high bands audible or fewer.
 
-    Where it is much, a recording in which nothing is found is likely a person's.
+    Where it is little, that no trace is found means little.
     """
     ai = population.side(ai=True).tracks
     p = p_values(ai)
@@ -45,7 +44,7 @@ def recall_of(population: Population) -> list[dict[str, Any]]:
                     "to_s": None if high == inf else high,
                     "all_bands": complete,
                     "tracks": int(inside.sum()),
-                    "found": rounded((p[inside] < HUMAN_LIKELY_P).mean()) if inside.any() else 0.0,
+                    "found": rounded((p[inside] < NO_TRACE_P).mean()) if inside.any() else 0.0,
                 }
             )
     return rows
@@ -104,5 +103,5 @@ def of_populations(observed: Sequence[Observed], names: Sequence[str]) -> list[O
 
 
 def _flagged(model: Model, suspects: Sequence[Observed], alpha: float) -> int:
-    answers: list[Assessment] = model.assess([one.observation for one in suspects], alpha)
-    return sum(answer.outcome == FLAGGED for answer in answers)
+    answers: list[Assessment] = model.assess([one.observation for one in suspects], Rates(alpha))
+    return sum(answer.finds_ai for answer in answers)

@@ -21,6 +21,7 @@ from streams.policy.bundle_checks import failed_cases
 from streams.policy.changes import Change, changes, needs_two
 from streams.policy.evaluate import evaluate as apply
 from streams.policy.features import snapshot as filled
+from streams.policy.former_outcomes import hints
 from streams.policy.schema import FEATURES, document
 
 app = typer.Typer()
@@ -49,6 +50,7 @@ def lint(bundle: BundlePath) -> None:
     counted = ", ".join(f"{count} {mode}" for mode, count in sorted(modes.items()))
     echo(f"{bundle}: {checked.name} {checked.version}, digest {checked.digest[:12]}")
     echo(f"{len(checked.rules)} rules ({counted}), {len(checked.tests)} tests pass")
+    echo(*(f"hint: {sentence}" for sentence in hints(checked)))
     tested = {name for case in checked.tests
               for name in (*(case.expect.matched or ()), *(case.expect.shadow or ()))}  # fmt: skip
     tested |= {rule.id for rule in checked.rules if rule.mode == "retired"}

@@ -95,7 +95,7 @@ def analyze(
         Settings.from_env().model_dump() | {k: v for k, v in options.items() if v is not None}
     )
     released = ReleasedModel.load(settings.model, device)
-    released.check_alpha(settings.alpha)
+    released.check_rates(settings.rates)
 
     async def run() -> None:
         async for answer in answers(files, released, settings):
@@ -120,11 +120,11 @@ def evidence(
 
     settings = Settings.from_env()
     released = ReleasedModel.load(model or settings.model)
-    released.check_alpha(settings.alpha)
+    released.check_rates(settings.rates)
     with DecodePool(settings) as pool:
         decoded = asyncio.run(pool.decode(file))
     observation = Observation.from_bytes(decoded.observation)
-    echo(*map(str, draw(observation, readable(file.name), released, out, settings.alpha)))
+    echo(*map(str, draw(observation, readable(file.name), released, out, settings.rates)))
 
 
 @app.command()

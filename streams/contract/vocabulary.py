@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal, Self, get_args
 
+from pydantic import GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from detector.matching.classes import MatchClass
@@ -59,15 +61,47 @@ class Certainty(_Described):
 
 
 class Outcome(_Described):
-    """What the detector answers; it may abstain."""
+    """What the detector answers; it may abstain.
+
+    ``identified``: two independent traces of a known decoder agree. ``suspected``: it shows what
+    no recording of a person shows, and the decoder is unknown. Words of earlier releases
+    (``FORMER``) are read as those that stand for them now.
+    """
 
     words: str
     headline: str
+    finds_ai: bool
 
-    AI_LIKELY = "ai_likely", "AI likely", "Probably made with AI"
-    HUMAN_LIKELY = "human_likely", "Human likely", "No trace of AI found"
-    UNCERTAIN = "uncertain", "Uncertain", "Not certain either way"
-    NOT_ASSESSABLE = "not_assessable", "Not assessable", "This recording cannot be assessed"
+    IDENTIFIED = "identified", "Identified as AI", "Identified as AI", True
+    SUSPECTED = "suspected", "Suspected", "Suspected to be made with AI", True
+    NO_TRACE = "no_trace", "No trace found", "No trace found", False
+    UNCERTAIN = "uncertain", "Uncertain", "Not certain either way", False
+    NOT_ASSESSABLE = (
+        *("not_assessable", "Not assessable", "This recording cannot be assessed", False),
+    )
+
+    @classmethod
+    def _missing_(cls, value: object) -> Self | None:
+        former = FORMER.get(value) if isinstance(value, str) else None
+        return None if former is None else cls(former[-1])
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        described = handler.resolve_ref_schema(handler(schema))
+        described["enum"] = [*described["enum"], *FORMER]
+        return described
+
+
+FORMER: Final = {
+    "ai_likely": (Outcome.IDENTIFIED.value, Outcome.SUSPECTED.value),
+    "human_likely": (Outcome.NO_TRACE.value,),
+}
+"""The outcomes that a word of an earlier release can stand for; an event of then means the last."""
+TIERS: Final = tuple(one for one in Outcome if one.finds_ai)
+"""The outcomes that find AI, the surer one first."""
+Tier = Literal["identified", "suspected"]
 
 
 class LabelSource(_Described):

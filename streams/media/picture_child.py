@@ -15,6 +15,7 @@ def main() -> None:
     from detector.errors import ModelError
     from detector.explain.plot import evidence
     from detector.observation.observation import Observation
+    from detector.types import Rates
 
     asked = orjson.loads(sys.argv[1])
     model = Model.load(Path(asked["model"]))
@@ -28,7 +29,7 @@ def main() -> None:
         raise SystemExit(2)
     out = Path(asked["out"])
     title = asked["title"].replace("/", " ").replace("\0", " ")[:100]  # it becomes a file's name
-    for path in evidence(observation, f"{title} ", model, out / "drawn", asked["alpha"]):
+    for path in evidence(observation, f"{title} ", model, out / "drawn", Rates(*asked["rates"])):
         path.replace(out / f"evidence{path.suffix}")
 
 

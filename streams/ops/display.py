@@ -13,8 +13,9 @@ from streams.ops.watch import Ended
 from streams.services.wording import places, restrictions
 
 COLOURS: Final = {
-    "ai_likely": "magenta",
-    "human_likely": "green",
+    "identified": "bold magenta",
+    "suspected": "magenta",
+    "no_trace": "green",
     "uncertain": "yellow",
     "not_assessable": "cyan",
     "dead letter": "red",

@@ -243,8 +243,8 @@ def model(settings: Settings) -> Iterator[Finding]:
         remedy = "install the release again, or mend EARMARK_MODEL or EARMARK_SHADOW_MODEL"
         try:
             released = Model.load(folder, "cpu")
-            remedy = "raise EARMARK_ALPHA to what it supports"
-            released.check_alpha(settings.alpha)
+            remedy = "raise EARMARK_ALPHA or EARMARK_IDENTIFIED_ALPHA to what it supports"
+            released.check_rates(settings.rates)
         except ModelError as error:
             yield Finding("model", "fault", str(error), remedy)
         else:

@@ -38,7 +38,7 @@ async def _analyze(
     path = item.path if isinstance(item, Skipped) else readable(item)
     try:
         decoded = await pool.decode(_checked(item, settings.fetch_max_bytes))
-        return analysed(path, decoded, model, settings.alpha)
+        return analysed(path, decoded, model, settings.rates)
     except BadInput as error:
         return rejected(path, error, model)
 

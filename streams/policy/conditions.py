@@ -14,6 +14,7 @@ from streams.policy import cel_types
 from streams.policy.cel_patterns import finds
 from streams.policy.cel_syntax import Call, Literal, Name, Node, is_null, names, parse
 from streams.policy.cel_types import PARAMS, Parameters, unguarded
+from streams.policy.former_outcomes import renamed
 from streams.policy.schema import Value
 
 MATCHING: Final = "\x00matches "  # before a regular expression: some text that it finds
@@ -29,7 +30,7 @@ class Condition:
         Raises:
             CelSyntaxError: it is no condition over the schema.
         """
-        self.tree: Node = parse(text)
+        self.tree: Node = renamed(parse(text), params)
         self.params: Final = params
         cel_types.check(self.tree, params)
         self.holds: Final = function_of(self.tree, params)

@@ -19,7 +19,7 @@ from streams.contract.records import (
     Upload,
     Uploader,
 )
-from streams.contract.vocabulary import BANKS_SEEN
+from streams.contract.vocabulary import BANKS_SEEN, FORMER
 from streams.policy import labels
 from streams.policy.facts import Facts
 from streams.policy.labels import Assertion
@@ -41,7 +41,7 @@ def features_of(
     uploader = upload.uploader or Uploader()
     derivation = "none" if upload.derivation is None else upload.derivation.type
     declared, detected = labels.declared_extent(event), labels.detected_extent(event)
-    finds_ai = analysis.outcome is Outcome.AI_LIKELY
+    finds_ai = analysis.outcome.finds_ai
     undeclared = declared is Extent.NONE or (declared is Extent.PARTLY and detected is Extent.ALL)
     sources = {
         one.source
@@ -58,10 +58,12 @@ def features_of(
         "label.licensed": labels.licensed(label, rights),
         "label.generator": label.generator and label.generator.casefold(),
         "label.components": tuple(label.components),
+        "label.tier": label.tier or "none",
         "artwork.extent": "Unknown" if artwork is None else artwork.extent.value,
         "ai.outcome": analysis.outcome.value,
         "ai.extent": detected.value,
         "ai.p_value": _known(analysis.p_value),
+        "ai.identified_p_value": _known(analysis.identified_p_value),
         "ai.probability": _known(analysis.probability),
         "ai.coverage": _known(analysis.coverage),
         "ai.generator": analysis.generator and analysis.generator.casefold(),
@@ -173,6 +175,8 @@ def _typed(name: str, value: Any) -> Value:
             return value
         case Kind.NUMBER, int() | float() if not isinstance(value, bool):
             return float(value)
+        case Kind.TEXT, str() if name == "ai.outcome" and value in FORMER:
+            return Outcome(value).value
         case Kind.TEXT, str() if _is_word(value, feature):
             return value
         case Kind.TEXTS, list() | tuple() if all(_is_word(one, feature) for one in value):

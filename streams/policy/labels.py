@@ -7,8 +7,9 @@ the effective one is chosen by precedence, highest first:
            > declaration of All or Partly > detector > declaration of None
 
 A declaration of no AI is believed only without any other label: a detector that abstains has
-looked, and its ``Unknown`` ranks above the declared ``None``. A label with ``neg`` withdraws
-another of the same ``origin`` and is never effective.
+looked, and its ``Unknown`` ranks above the declared ``None``. One that finds no trace has no
+label beside a statement of no AI, and ``Unknown`` without it: no trace proves nothing. A label
+with ``neg`` withdraws another of the same ``origin`` and is never effective.
 """
 
 from collections.abc import Iterable
@@ -32,7 +33,7 @@ from streams.contract.records import (
     stable_id,
 )
 from streams.contract.records.rights import WORLDWIDE
-from streams.contract.vocabulary import BankKind
+from streams.contract.vocabulary import BankKind, Tier
 from streams.policy.facts import Facts
 from streams.policy.registry import status_of
 from streams.policy.rights import NO_RIGHTS, Rights
@@ -58,6 +59,7 @@ class Assertion:
     asserted_at: datetime | None = None
     expires_at: datetime | None = None
     mark: Mark | None = None
+    tier: Tier | None = None
 
 
 def _assertion(
@@ -84,14 +86,26 @@ def assertions_of(event: TrackClassified, facts: Facts) -> tuple[Assertion, ...]
 
     Artwork is labelled apart: an AI-made cover states nothing about the recording.
     """
-    return (
-        _assertion(LabelSource.DETECTOR, detected_extent(event), event.analysis.generator),
+    stated = (
         *_declared(event),
         *_provenance(event.provenance),
         *_registry(event, facts),
         *_recognised(event),
         *_people(facts),
     )
+    return (*_detected(event, stated), *stated)
+
+
+def _detected(event: TrackClassified, stated: Iterable[Assertion]) -> Iterable[Assertion]:
+    """The detector's label; none where it finds no trace and someone states that there is no AI."""
+    analysis = event.analysis
+    says_none = any(
+        one.subject == "recording" and one.extent is Extent.NONE and not one.neg for one in stated
+    )
+    if analysis.outcome is Outcome.NO_TRACE and says_none:
+        return
+    tier = analysis.outcome.value if analysis.outcome.finds_ai else None
+    yield _assertion(LabelSource.DETECTOR, detected_extent(event), analysis.generator, tier=tier)
 
 
 def licensed(assertion: Assertion, rights: Rights) -> bool:
@@ -244,12 +258,10 @@ def _people(facts: Facts) -> Iterable[Assertion]:
 
 
 def detected_extent(event: TrackClassified) -> Extent:
-    """Return the detector's extent; ``Unknown`` where it abstains or cannot tell how much."""
+    """Return the detector's extent; ``Unknown`` where it finds nothing or not how much."""
     analysis = event.analysis
-    if analysis.outcome is Outcome.HUMAN_LIKELY:
-        return Extent.NONE
-    finds_ai = analysis.outcome is Outcome.AI_LIKELY and analysis.extent in SAYS_AI
-    return analysis.extent if finds_ai else Extent.UNKNOWN
+    says_how_much = analysis.outcome.finds_ai and analysis.extent in SAYS_AI
+    return analysis.extent if says_how_much else Extent.UNKNOWN
 
 
 def declared_extent(event: TrackClassified) -> Extent | None:
@@ -287,11 +299,11 @@ def rank(label: Label | Assertion) -> int:
     """Return the strength of a label; the highest prevails.
 
     Provenance that is not confirmed is a statement in a file that anyone can write. It ranks with
-    the declaration; a mere suspicion in it ranks below our own detector.
+    the declaration; a mere suspicion in it ranks below our own detector and any statement.
     """
     source = label.source
     if source is LabelSource.PROVENANCE and label.certainty is Certainty.SUSPECTED:
-        return 0
+        return -1
     if source is LabelSource.PROVENANCE and label.certainty is not Certainty.CONFIRMED:
         source = LabelSource.DECLARATION
     if source is LabelSource.DECLARATION and label.extent not in SAYS_AI:

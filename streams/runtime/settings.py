@@ -20,6 +20,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
 from detector.errors import Fatal
+from detector.types import Rates
 from streams.contract.processes import SECRETS, Process
 
 PREFIX = "EARMARK_"
@@ -174,7 +175,10 @@ class Settings(BaseSettings):
         1_000.0, gt=0, le=100_000, description="reopened tracks decided again in a second"
     )
     alpha: float = Field(
-        0.01, gt=0, lt=0.5, description="false-positive rate that the operator accepts"
+        0.01, gt=0, lt=0.5, description="false-positive rate accepted of the outcome suspected"
+    )
+    identified_alpha: float = Field(
+        0.001, gt=0, lt=0.5, description="false-positive rate accepted of the outcome identified"
     )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where to score")
     batch_size: int = Field(32, ge=1, le=4_096, description="largest scoring batch")
@@ -383,6 +387,11 @@ class Settings(BaseSettings):
                 for fault in error.errors(include_url=False)
             ]
             raise SettingsError("wrong settings:\n  " + "\n  ".join(sorted(faults))) from error
+
+    @property
+    def rates(self) -> Rates:
+        """The false-positive rates accepted, by tier."""
+        return Rates(self.alpha, self.identified_alpha)
 
     @property
     def schemes(self) -> frozenset[str]:

@@ -17,7 +17,8 @@ import orjson
 import structlog
 
 from detector.errors import SingleReason, Transient
-from streams.contract.records import TrackDecided
+from detector.types import Rates
+from streams.contract.records import Analysis, TrackDecided
 from streams.media import sandbox
 from streams.media.artefacts import ArtefactStore
 from streams.runtime.processes import turn
@@ -83,6 +84,11 @@ def _require_model(model: Path, decision: TrackDecided) -> None:
         raise NoPicture("another model answered; its evidence was not drawn then")
 
 
+def _rates(analysis: Analysis) -> Rates:
+    identified = analysis.identified_alpha
+    return Rates(analysis.alpha) if identified is None else Rates(analysis.alpha, identified)
+
+
 def _draw(store: ArtefactStore, observation: bytes, model: Path, decision: TrackDecided) -> None:
     with tempfile.TemporaryDirectory(prefix="earmark-picture-") as folder:
         source = Path(folder) / "observation"
@@ -92,7 +98,7 @@ def _draw(store: ArtefactStore, observation: bytes, model: Path, decision: Track
             "title": f"content {decision.content_sha256[:16]}",
             "model": str(model),
             "digest": decision.analysis.model.digest,
-            "alpha": decision.analysis.alpha,
+            "rates": _rates(decision.analysis),
             "out": folder,
         }
         try:

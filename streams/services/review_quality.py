@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from detector.errors import SingleReason
 from streams.contract.records import stable_id
+from streams.contract.vocabulary import TIERS
 from streams.services.accounts.users import User
 from streams.store import audit, reviews, task_states
 from streams.store.database import Ledger
@@ -94,9 +95,7 @@ def figures(ledger: Ledger) -> Figures:
         verdicts=len(first),
         # How often reviewers found AI where the detector did, by queue.
         precision=_shares(
-            (row.queue, row.extent in ("All", "Partly"))
-            for row in first
-            if row.outcome == "ai_likely"
+            (row.queue, row.extent in ("All", "Partly")) for row in first if row.outcome in TIERS
         ),
         overturned=_per((row, row.verdict in ("correct", "reject_flag")) for row in first),
         appealed=_per((row, row.state != "upheld") for row in appealed),

@@ -18,9 +18,9 @@ import torch
 from detector.assessment.model import Model
 from detector.errors import Fatal
 from detector.observation.observation import Observation
-from detector.types import Assessment
+from detector.types import Assessment, Rates
 from streams.contract.processes import CLASSIFY
-from streams.contract.records import ModelRef, Outcome, ShadowAnalysis
+from streams.contract.records import ModelRef, ShadowAnalysis
 from streams.runtime import metrics, tracing
 
 log = structlog.get_logger()
@@ -32,14 +32,14 @@ Scores = tuple[Assessment, ShadowAnalysis | None]
 DEVICE_FAULTS = (torch.AcceleratorError, torch.OutOfMemoryError)
 
 
-def _assessed(model: Model, observations: Sequence[Observation], alpha: float) -> list[Answer]:
+def _assessed(model: Model, observations: Sequence[Observation], rates: Rates) -> list[Answer]:
     """Assess a batch; where it fails, each observation alone, so that only the offender fails."""
     try:
-        return list(model.assess(observations, alpha))
+        return list(model.assess(observations, rates))
     except Exception as error:  # noqa: BLE001 - what an observation makes the model raise
         if len(observations) == 1:  # a Future refuses StopIteration
             return [RuntimeError(repr(error)) if isinstance(error, StopIteration) else error]
-        return [_assessed(model, [observation], alpha)[0] for observation in observations]
+        return [_assessed(model, [observation], rates)[0] for observation in observations]
 
 
 @dataclass(frozen=True)
@@ -50,17 +50,17 @@ class ShadowModel:
     released: str
 
     @classmethod
-    def load(cls, folder: Path, device: str, released: Model, alpha: float) -> "ShadowModel":
-        """Load a candidate; raise ModelError for a bad folder or an unsupported ``alpha``."""
+    def load(cls, folder: Path, device: str, released: Model, rates: Rates) -> "ShadowModel":
+        """Load a candidate; raise ModelError for a bad folder or unsupported ``rates``."""
         candidate = Model.load(folder, device)
-        candidate.check_alpha(alpha)
+        candidate.check_rates(rates)
         return cls(candidate, released.name)
 
     def assess(
-        self, observations: Sequence[Observation], decided: Sequence[Answer], alpha: float
+        self, observations: Sequence[Observation], decided: Sequence[Answer], rates: Rates
     ) -> list[ShadowAnalysis | None]:
         """Return an answer beside each decided one; None where either model fails."""
-        answers = _assessed(self.model, observations, alpha)
+        answers = _assessed(self.model, observations, rates)
         return list(map(self._beside, decided, answers))
 
     def _beside(self, decided: Answer, answer: Answer) -> ShadowAnalysis | None:
@@ -83,9 +83,9 @@ def compare(decided: Assessment, beside: Assessment) -> str:
     """Return agrees | flips_to_ai | flips_from_ai | differs."""
     if decided.outcome == beside.outcome:
         return "agrees"
-    if beside.outcome == Outcome.AI_LIKELY:
-        return "flips_to_ai"
-    return "flips_from_ai" if decided.outcome == Outcome.AI_LIKELY else "differs"
+    if decided.finds_ai == beside.finds_ai:
+        return "differs"
+    return "flips_to_ai" if beside.finds_ai else "flips_from_ai"
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class Batcher:
     """Collects observations into batches for one scoring thread."""
 
     model: Model
-    alpha: float
+    rates: Rates
     size: int
     wait_s: float
     shadow: ShadowModel | None = None
@@ -151,12 +151,12 @@ class Batcher:
                 waiting.scores.set_result(result)
 
     def _score(self, observations: list[Observation]) -> list[Scores | Exception]:
-        results = _assessed(self.model, observations, self.alpha)
+        results = _assessed(self.model, observations, self.rates)
         if fault := next((each for each in results if isinstance(each, DEVICE_FAULTS)), None):
             raise fault
         shadows: Sequence[ShadowAnalysis | None] = [None] * len(results)
         if self.shadow is not None:
-            shadows = self.shadow.assess(observations, results, self.alpha)
+            shadows = self.shadow.assess(observations, results, self.rates)
         return [
             each if isinstance(each, Exception) else (each, shadow)
             for each, shadow in zip(results, shadows, strict=True)

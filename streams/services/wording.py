@@ -66,31 +66,43 @@ def explanation(analysis: Analysis) -> str:
     p_value = analysis.p_value
     if p_value is None:
         return cannot(analysis.reason)
-    if analysis.outcome is Outcome.HUMAN_LIKELY:
+    if analysis.outcome is Outcome.NO_TRACE:
         return (
-            "None of the traces that music generators leave was found. In recordings like this "
-            "one they usually are, if they are there."
+            "None of the traces that the detector looks for was found. That is no proof of a "
+            "human recording: some music generators leave none of them."
         )
     if analysis.outcome is Outcome.UNCERTAIN and p_value >= COMMON:
         return (
             "No conspicuous trace of a music generator was found; but in recordings like this "
             "one it would often be missed."
         )
-    per_mille = p_value * 1_000
-    of = f"about {per_mille:.0f} in 1,000" if per_mille >= 1 else "fewer than 1 in 1,000"
+    of = _of(p_value)
     if analysis.outcome is Outcome.UNCERTAIN:
         return (
             f"A trace like those that music generators leave was found, but {of} recordings by "
             "people show one as strong: too many to call it AI."
         )
+    trace = _deciding(analysis).trace
+    if analysis.outcome is Outcome.IDENTIFIED:
+        return (
+            f"It carries at least two traces of a known music generator, which agree: {trace}. "
+            f"{_of(analysis.identified_p_value or p_value).capitalize()} recordings by people "
+            "show two that agree so well."
+        )
     return (
-        f"It carries a trace that music generators leave: {_deciding(analysis).trace}. "
-        f"{of.capitalize()} recordings by people show one as strong."
+        f"It carries a trace that music generators leave: {trace}. "
+        f"{of.capitalize()} recordings by people show one as strong. Which generator made it is "
+        "not established."
     )
 
 
+def _of(p_value: float) -> str:
+    per_mille = p_value * 1_000
+    return f"about {per_mille:.0f} in 1,000" if per_mille >= 1 else "fewer than 1 in 1,000"
+
+
 def _deciding(analysis: Analysis) -> Entry:
-    """Return the branch of evidence that made it ``ai_likely``."""
+    """Return the branch of evidence that found it."""
     rates = {evidence.kind: evidence.rate_hz for evidence in analysis.evidence}
     localized = bool(analysis.segments)  # only a pulse is localized
     partly = analysis.extent is Extent.PARTLY

@@ -61,10 +61,10 @@ class Classifying:
         return [Output(topics.CLASSIFIED, classified)]
 
     async def _analysed(self, event: TrackFingerprinted) -> StoredAnalysis:
-        """Return the analysis that all uploads of this content share, by model and alpha."""
-        observation, alpha, candidate = event.observation, self.batcher.alpha, self.batcher.shadow
+        """Return the analysis that all uploads of this content share, by model and rates."""
+        observation, rates, candidate = event.observation, self.batcher.rates, self.batcher.shadow
         digests = (event.content_sha256, observation.sha256, self.model.digest)
-        analysis_id = stable_id("ana", *digests, repr(alpha))
+        analysis_id = stable_id("ana", *digests, *map(repr, rates))
         name = stable_id("ans", analysis_id, candidate.model.digest if candidate else "")
         in_thread = partial(asyncio.get_running_loop().run_in_executor, self.threads)
         known = await in_thread(stored_analyses.find, self.store, name)
@@ -78,7 +78,11 @@ class Classifying:
         assessment, shadow = scores
         metrics.CLASSIFIED.labels("scored").inc()
         analysis = Analysis(
-            analysis_id=analysis_id, alpha=alpha, model=self.model, **asdict(assessment)
+            analysis_id=analysis_id,
+            alpha=rates.suspected,
+            identified_alpha=rates.identified,
+            model=self.model,
+            **asdict(assessment),
         )
         made = StoredAnalysis(analysis=analysis, shadow=shadow)
         if observation.version != VERSION or (candidate and shadow is None):
@@ -105,15 +109,15 @@ class Classifying:
 @asynccontextmanager
 async def _open(settings: Settings, health: Health) -> AsyncIterator[Handler]:
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // 2))  # once per process
-    device, alpha = settings.device, settings.alpha
+    device, rates = settings.device, settings.rates
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     model = Model.load(settings.model, device)
-    model.check_alpha(alpha)
+    model.check_rates(rates)
     shadow = None
     if settings.shadow_model is not None:
-        shadow = ShadowModel.load(settings.shadow_model, device, model, alpha)
-    batcher = Batcher(model, alpha, settings.batch_size, settings.batch_wait_ms / 1_000, shadow)
+        shadow = ShadowModel.load(settings.shadow_model, device, model, rates)
+    batcher = Batcher(model, rates, settings.batch_size, settings.batch_wait_ms / 1_000, shadow)
     scoring = asyncio.create_task(batcher.run(), name="batcher")
     reference = ModelRef.model_validate(model, from_attributes=True)
     store = ArtefactStore.open(settings.store)

@@ -10,6 +10,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError, DBAPIError
 
 from detector.errors import Fatal
+from streams.contract.vocabulary import TIERS
 from streams.store import appeals
 from streams.store.account_tables import OUTBOX, TASK_STATES
 from streams.store.clock import database_ahead_s
@@ -155,7 +156,7 @@ def _by_model(rows: Iterable[Any]) -> dict[str, list[float]]:
 def deliverers(connection: Connection, now: datetime, limit: int) -> list[Deliverer]:
     """Return the deliverers with the most decisions of the last day."""
     hour = DECISIONS.c.recorded_at > now - timedelta(hours=1)
-    is_ai = DECISIONS.c.outcome == "ai_likely"
+    is_ai = DECISIONS.c.outcome.in_(TIERS)
     query = (
         select(
             func.coalesce(UPLOADS.c.distributor, UNNAMED),

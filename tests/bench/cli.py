@@ -43,7 +43,7 @@ def stages(audio: _Audio = None, rounds: _Rounds = 5, json: _Json = False) -> No
 
     settings = Settings.from_env()
     model = Model.load(settings.model)
-    _say(bench_stages(audio or _track(".mp3"), model, settings.alpha, rounds), json)
+    _say(bench_stages(audio or _track(".mp3"), model, settings.rates, rounds), json)
 
 
 @app.command()
@@ -59,7 +59,7 @@ def score(audio: _Audio = None, rounds: _Rounds = 5, json: _Json = False) -> Non
     report = bench_score(
         [heard.observation],
         lambda device: Model.load(settings.model, device),
-        settings.alpha,
+        settings.rates,
         rounds,
     )
     _say(report, json)

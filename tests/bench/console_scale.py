@@ -67,7 +67,7 @@ def fill(ledger: Ledger, tracks: int, asked: int) -> None:
 
 
 def _answers(kind: int) -> list[tuple[str, Any]]:
-    outcome = (Outcome.AI_LIKELY, Outcome.AI_LIKELY, Outcome.HUMAN_LIKELY)[kind]
+    outcome = (Outcome.IDENTIFIED, Outcome.IDENTIFIED, Outcome.NO_TRACE)[kind]
     declared = Declaration(contains_ai="None") if kind == 0 else Declaration()
     event = classified(
         outcome, declared=declared, track_id="T-0", title="Song 0", distributor="D-0"

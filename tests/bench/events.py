@@ -51,7 +51,7 @@ def event(number: int) -> TrackClassified:
         audio=_AUDIO,
         analysis=Analysis(
             analysis_id=f"ana_{content[:24]}",
-            outcome=Outcome.AI_LIKELY if likely else Outcome.HUMAN_LIKELY,
+            outcome=Outcome.IDENTIFIED if likely else Outcome.NO_TRACE,
             extent=Extent.ALL if likely else Extent.NONE,
             score=6.0 if likely else 0.3,
             probability=0.99 if likely else 0.03,

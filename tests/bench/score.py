@@ -13,6 +13,7 @@ import torch
 
 from detector.assessment.model import Model
 from detector.observation.observation import Observation
+from detector.types import Rates
 from tests.bench.measure import Job, by_turns
 from tests.bench.table import Report, Row
 
@@ -20,7 +21,7 @@ BATCHES = (1, 8, 32, 64)
 
 
 def bench_score(
-    observed: Sequence[bytes], load: Callable[[str], Model], alpha: float, rounds: int
+    observed: Sequence[bytes], load: Callable[[str], Model], accepted: Rates, rounds: int
 ) -> Report:
     """Measure ``load(device)``'s model on these observations, on every device that is here."""
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // 2))  # as the worker does
@@ -34,7 +35,7 @@ def bench_score(
     for device in devices:
         model = load(device)
         for size in BATCHES:
-            jobs[f"{device}, batches of {size}"] = _scoring(model, ready, size, alpha)
+            jobs[f"{device}, batches of {size}"] = _scoring(model, ready, size, accepted)
     if "cuda" in devices:
         lines = np.stack([one.clock for one in ready])
         jobs["copy to the device"] = lambda: _wall(lambda: _copy(lines))
@@ -56,10 +57,10 @@ def bench_score(
     )
 
 
-def _scoring(model: Model, ready: list[Observation], size: int, alpha: float) -> Job:
+def _scoring(model: Model, ready: list[Observation], size: int, accepted: Rates) -> Job:
     def work() -> None:
         for start in range(0, len(ready), size):
-            model.assess(ready[start : start + size], alpha)
+            model.assess(ready[start : start + size], accepted)
 
     return lambda: _wall(work)
 

@@ -19,7 +19,7 @@ from detector.audio.heap import keep_freed_memory
 from detector.matching.landmarks import Landmarker
 from detector.observation.listen import listen
 from detector.observation.observation import Observation, Observer
-from detector.types import FloatArray
+from detector.types import FloatArray, Rates
 from tests.bench.decode import LONGEST_S, PLAIN, bare_peer, both_peers
 from tests.bench.measure import Job, by_turns, cpu_here
 from tests.bench.table import Report, Row
@@ -38,7 +38,7 @@ class _Track:
     observation: Observation
 
 
-def bench_stages(file: Path, model: Model, alpha: float, rounds: int) -> Report:
+def bench_stages(file: Path, model: Model, rates: Rates, rounds: int) -> Report:
     """Measure each stage on one file."""
     keep_freed_memory()  # as decode processes do
     torch.set_num_threads(1)  # CPU seconds of several threads include their waiting
@@ -54,7 +54,7 @@ def bench_stages(file: Path, model: Model, alpha: float, rounds: int) -> Report:
         "landmarks": lambda: _landmarks(track),
         "observe": lambda: _observe(track),
         "pack": lambda: track.observation.to_bytes(),
-        "score": lambda: model.assess([track.observation] * AT_ONCE, alpha),
+        "score": lambda: model.assess([track.observation] * AT_ONCE, rates),
     }
     jobs |= {name: _job(work) for name, work in stages.items()}
     jobs["hear (decode to pack, as a worker does)"] = lambda: cpu_here(

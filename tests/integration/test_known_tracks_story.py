@@ -147,12 +147,12 @@ def test_from_upload_to_match(music: Path, tmp_path: Path) -> None:
 
 
 def decided(**more: object) -> TrackDecided:
-    event = classified(Outcome.HUMAN_LIKELY, p_value=0.6).model_copy(update=more)
+    event = classified(Outcome.NO_TRACE, p_value=0.6).model_copy(update=more)
     return decide(event, POLICY).decided
 
 
 def test_a_hit_on_the_stay_down_list_is_held_for_a_person() -> None:
-    event = classified(Outcome.HUMAN_LIKELY, p_value=0.6).model_copy(update={"matches": (match(),)})
+    event = classified(Outcome.NO_TRACE, p_value=0.6).model_copy(update={"matches": (match(),)})
     records = decide(event, POLICY)
     decision, task = records.decided, records.requested
     assert decision.actions.availability == "hold"
@@ -167,7 +167,7 @@ def test_other_matches_make_another_decision_and_none_the_one_before() -> None:
     without, hit = decided(), decided(matches=(match(),))
     assert (
         without.decision_id
-        == decide(classified(Outcome.HUMAN_LIKELY, p_value=0.6), POLICY).decided.decision_id
+        == decide(classified(Outcome.NO_TRACE, p_value=0.6), POLICY).decided.decision_id
     )
     assert hit.decision_id != without.decision_id
     assert hit.decision_id == decided(matches=(match(score=0.86),)).decision_id, "a hair's breadth"

@@ -58,8 +58,8 @@ def test_what_submit_prints_names_the_track_to_explain() -> None:
 
 def test_and_goes_live_in_steps_by_two() -> None:
     trial = parsed(written())
-    canary = parsed(written("canary 5%", "2.3.0"))
+    canary = parsed(written("canary 5%", "3.1.0"))
     half = parsed(written("canary 50%", "2.3.1"))  # a test does not hang on its own name
-    live = parsed(written("live", "2.4.0"))
+    live = parsed(written("live", "3.2.0"))
     for old, new in ((trial, canary), (canary, half), (half, live)):
         assert needs_two(changes(old, new))

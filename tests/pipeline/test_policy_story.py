@@ -159,7 +159,7 @@ def test_a_policy_is_written_tested_backtested_and_shipped_in_shadow(
 agreements:
 """
     own = tmp_path / "policy.yaml"
-    own.write_text(text.replace("version: 2.2.0", "version: 2.3.0").replace("agreements:\n", rule))
+    own.write_text(text.replace("version: 3.0.0", "version: 3.1.0").replace("agreements:\n", rule))
     runner = CliRunner()
     linted = runner.invoke(app, ["policy", "lint", str(own)])
     assert "3 shadow" in linted.output, linted.output
@@ -174,7 +174,7 @@ agreements:
     assert "is live, approved by alice" in published  # what is on trial restricts nothing
 
     def by_new_policy(decision: TrackDecided) -> bool:
-        return decision.policy.version == "2.3.0"
+        return decision.policy.version == "3.1.0"
 
     deadline = time.monotonic() + 30
     number = 0
@@ -200,7 +200,7 @@ agreements:
     live = own.read_text().replace(
         "mode: shadow\n    priority: 750", "mode: live\n    priority: 750"
     )
-    own.write_text(live.replace("version: 2.3.0", "version: 2.4.0"))
+    own.write_text(live.replace("version: 3.1.0", "version: 3.2.0"))
     assert "is proposed by alice" in installation.run(
         "policy", "publish", str(own), "--by", "alice"
     )

@@ -104,8 +104,8 @@ def first_run(tmp_path_factory: pytest.TempPathFactory) -> FirstRun:
 def test_self_made_tracks_go_every_way(first_run: FirstRun) -> None:
     state, ends, output = first_run.state, first_run.ends, first_run.output
     outcomes = Counter(end.get("outcome") for end in ends)
-    assert outcomes["ai_likely"] >= 1
-    assert outcomes["human_likely"] + outcomes["uncertain"] >= 1
+    assert outcomes["suspected"] >= 1
+    assert outcomes["no_trace"] + outcomes["uncertain"] >= 1
     assert outcomes["not_assessable"] >= 1
     assert any(end["status"] == "dead_letter" for end in ends)
     assert any(end.get("review_task_id") for end in ends)

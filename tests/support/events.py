@@ -108,17 +108,16 @@ def match(**fields: Any) -> Match:
 
 
 def analysis(
-    outcome: Outcome = Outcome.AI_LIKELY,
+    outcome: Outcome = Outcome.IDENTIFIED,
     extent: Extent | None = None,
     p_value: float | None = 0.002,
     **more: Any,
 ) -> Analysis:
-    natural = {Outcome.AI_LIKELY: Extent.ALL, Outcome.HUMAN_LIKELY: Extent.NONE}
     return Analysis.model_validate(
         {
             "analysis_id": "ana_1",
             "outcome": outcome,
-            "extent": extent or natural.get(outcome, Extent.UNKNOWN),
+            "extent": extent or (Extent.ALL if outcome.finds_ai else Extent.UNKNOWN),
             "p_value": p_value,
             "alpha": 0.01,
             "model": MODEL,
@@ -128,7 +127,7 @@ def analysis(
 
 
 def classified(
-    outcome: Outcome = Outcome.AI_LIKELY,
+    outcome: Outcome = Outcome.IDENTIFIED,
     extent: Extent | None = None,
     *,
     p_value: float | None = 0.002,

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from functools import lru_cache
-from math import inf
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ import torchaudio.functional
 
 from detector.assessment.answer import answer
 from detector.assessment.model import Model
-from detector.calibration.calibration import Calibration, HumanScores, Recall
+from detector.calibration.calibration import Calibration, HumanScores
 from detector.evidence.branch import BranchScores
 from detector.evidence.branches.speed import SpeedFinding
 from detector.evidence.clock import ClockFinding, Rate
@@ -20,7 +19,7 @@ from detector.evidence.registry import BRANCHES
 from detector.evidence.speed import ScaledPulse
 from detector.evidence.templates import TemplateMatch
 from detector.observation.observation import Observation, Observer
-from detector.types import Evidence, FloatArray
+from detector.types import Evidence, FloatArray, Rates
 from models.synthesis.music import RATE_HZ, render
 from models.synthesis.simulated_decoder import decode_through
 from tests.support.paths import MODELS
@@ -31,7 +30,6 @@ EXPONENTIAL = HumanScores.of(-np.log(np.arange(1_000, 0, -1) / 1_001))
 CALIBRATION = Calibration(
     "full_rate", EXPONENTIAL, 1.0, -4.0, (0.0, 8.0),
     dict.fromkeys(statistics_of(BRANCHES), EXPONENTIAL),
-    recall=(Recall(0.0, inf, True, 99, 1.0),),
 )  # fmt: skip
 
 
@@ -79,5 +77,5 @@ def without(model: Model, branch: str) -> Model:
 
 def evidence_of(scores: BranchScores, kind: str) -> Evidence:
     observed = observe(render(3, 26.0).mean(axis=0))
-    assessment = answer(scores, observed, CALIBRATION, 0.01)
+    assessment = answer(scores, observed, CALIBRATION, Rates())
     return next(one for one in assessment.evidence if one.kind == kind)

@@ -7,7 +7,7 @@ from pathlib import Path
 from detector.assessment.model import Model
 from detector.explain.picture import Picture, picture_of
 from detector.observation.observation import Observer
-from detector.types import FloatArray
+from detector.types import FloatArray, Rates
 from models.synthesis.music import RATE_HZ
 from tests.support.paths import MODELS
 
@@ -18,7 +18,7 @@ def pictured(samples: FloatArray, model: Model, title: str = "a track.flac") -> 
     observer = Observer(RATE_HZ)
     observer.feed(samples)
     observation = observer.finish()
-    (answer,) = model.assess([observation], 0.01)
+    (answer,) = model.assess([observation], Rates())
     humans = model.calibrations["full_rate"].looks["clock"]
     return picture_of(title, observation, answer, humans, "full_rate", 0.01)
 

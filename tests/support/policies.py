@@ -16,7 +16,7 @@ from streams.policy.schema import Value
 NO_RULINGS = Rulings()
 SUSPECTED = {
     "label.extent": "All",
-    "ai.outcome": "ai_likely",
+    "ai.outcome": "identified",
     "ai.extent": "All",
     "ai.p_value": 0.002,
     "ai.probability": 0.99,

@@ -50,10 +50,12 @@ LICENSED = Declaration(contains_ai="All", tools=(SONGMAKER,))
 ARTWORK = Declaration(artwork_contains_ai="All")
 
 # --- what is detected --------------------------------------------------------------------------
-AI = {"outcome": Outcome.AI_LIKELY}
-SOME = {"outcome": Outcome.AI_LIKELY, "extent": Extent.PARTLY}
-OPEN = {"outcome": Outcome.AI_LIKELY, "extent": Extent.UNKNOWN}
-HUMAN = {"outcome": Outcome.HUMAN_LIKELY, "p_value": 0.7}
+AI = {"outcome": Outcome.IDENTIFIED}
+SOME = {"outcome": Outcome.IDENTIFIED, "extent": Extent.PARTLY}
+OPEN = {"outcome": Outcome.IDENTIFIED, "extent": Extent.UNKNOWN}
+HUNCH = {"outcome": Outcome.SUSPECTED}
+HUNCH_PART = {"outcome": Outcome.SUSPECTED, "extent": Extent.PARTLY}
+HUMAN = {"outcome": Outcome.NO_TRACE, "p_value": 0.7}
 BORDER = {"outcome": Outcome.UNCERTAIN, "p_value": 0.015}
 DOUBT = {"outcome": Outcome.UNCERTAIN, "p_value": 0.3}
 DEAF = {"outcome": Outcome.NOT_ASSESSABLE, "p_value": None}
@@ -66,6 +68,7 @@ UNSIGNED = Provenance(state="untrusted", extent=Extent.ALL)
 TAMPERED = Provenance(state="invalid", extent=Extent.ALL)
 MARKED = Provenance(marks=(Mark(generator="Suno", kind="tag", strength="strong", place="comment"),))
 TAGGED = Provenance(aigc=Aigc(label="1"))
+SUSPECTED = Provenance(aigc=Aigc(label="3"))
 
 # --- entries of the registry -------------------------------------------------------------------
 GRANTED = agreement()
@@ -145,17 +148,20 @@ Row = tuple[Declaration, dict[str, Any], dict[str, Any], str, bool, dict[str, st
 TABLE: list[Row] = [
     # declared, detected, and known besides             label                 licensed follows review
     # --- the detector alone
-    (NOTHING, AI,     {},                               "All detector",       False, OUT,   None),
+    (NOTHING, AI,     {},                               "All detector",       False, BADGE, None),
     (NOTHING, SOME,   {},                               "Partly detector",    False, WEAK,  None),
     (NOTHING, OPEN,   {},                               "Unknown detector",   False, WEAK,  None),
-    (NOTHING, HUMAN,  {},                               "None detector",      False, FREE,  None),
+    (NOTHING, HUNCH,  {},                               "All detector",       False, FREE,  "suspected"),
+    (NOTHING, HUNCH_PART, {},                           "Partly detector",    False, FREE,  "suspected"),
+    (NOTHING, HUMAN,  {},                               "Unknown detector",   False, FREE,  None),
     (NOTHING, BORDER, {},                               "Unknown detector",   False, FREE,  "borderline"),
     (NOTHING, DOUBT,  {},                               "Unknown detector",   False, FREE,  None),
     (NOTHING, DEAF,   {},                               "Unknown detector",   False, FREE,  None),
     # --- a declaration of none is believed only without another analysis
-    (NONE,    AI,     {},                               "All detector",       False, OUT,   "disclosure"),
+    (NONE,    AI,     {},                               "All detector",       False, BADGE, "disclosure"),
     (NONE,    SOME,   {},                               "Partly detector",    False, WEAK,  "disclosure"),
-    (NONE,    HUMAN,  {},                               "None detector",      False, FREE,  None),
+    (NONE,    HUNCH,  {},                               "All detector",       False, FREE,  "disclosure"),
+    (NONE,    HUMAN,  {},                               "None declaration",   False, FREE,  None),
     (NONE,    BORDER, {},                               "Unknown detector",   False, FREE,  "borderline"),
     (NONE,    DEAF,   {},                               "Unknown detector",   False, FREE,  "not-assessable"),
     # --- a declaration of AI is believed at once
@@ -164,12 +170,16 @@ TABLE: list[Row] = [
     (PARTLY,  BORDER, {},                               "Partly declaration", False, WEAK,  None),
     (ALL,     HUMAN,  {},                               "All declaration",    False, OUT,   None),
     (ALL,     AI,     {},                               "All declaration",    False, OUT,   None),
+    (ALL,     HUNCH,  {},                               "All declaration",    False, OUT,   None),
     (ALL,     DEAF,   {},                               "All declaration",    False, OUT,   None),
-    (ARTWORK, HUMAN,  {},                               "None detector",      False, FREE,  None),
+    (ARTWORK, HUMAN,  {},                               "Unknown detector",   False, FREE,  None),
     # --- the file itself: only a trusted signature confirms
     (NONE,    HUMAN,  {"file": SIGNED_ALL},             "All provenance",     False, OUT,   "disclosure"),
     (ALL,     HUMAN,  {"file": SIGNED_PART},            "Partly provenance",  False, WEAK,  None),
-    (NOTHING, AI,     {"file": SIGNED_HUMAN},           "All detector",       False, OUT,   None),
+    (NOTHING, AI,     {"file": SIGNED_HUMAN},           "All detector",       False, BADGE, None),
+    (NOTHING, HUMAN,  {"file": SIGNED_HUMAN},           "None provenance",    False, FREE,  None),
+    (NONE,    HUMAN,  {"file": SUSPECTED},              "None declaration",   False, FREE,  None),
+    (NOTHING, HUMAN,  {"file": SUSPECTED},              "Unknown detector",   False, FREE,  None),
     (NOTHING, HUMAN,  {"file": UNSIGNED},               "All provenance",     False, OUT,   None),
     (NONE,    HUMAN,  {"file": TAMPERED},               "All provenance",     False, OUT,   "disclosure"),
     (NONE,    HUMAN,  {"file": MARKED},                 "All provenance",     False, OUT,   "disclosure"),
@@ -202,7 +212,7 @@ TABLE: list[Row] = [
     (Declaration(contains_ai="All", tools=(Tool(name="Songmaker"),)), AI,
                       {"rights": [generator("unlicensed")]}, "All declaration", False, OUT, None),
     (NOTHING, AI,     {"rights": [generator("licensed")], "generator": "Songmaker"},
-                                                        "All detector",       False, OUT,   None),
+                                                        "All detector",       False, BADGE, None),
     (NOTHING, HUMAN,  {"rights": [generator("licensed")], "file": SIGNED_ALL},
                                                         "All provenance",     True,  BADGE, None),
     # --- territories: licensed in one, not in the others
@@ -215,13 +225,15 @@ TABLE: list[Row] = [
     (LICENSED, AI,    {"rights": [IN_DE]},              "All declaration",    False, OUT,   None),
     # --- a person settles it, an appeal even more
     (NONE,    AI,     {"said": SAYS_HUMAN},             "None reviewer",      False, FREE,  None),
+    (NOTHING, HUNCH,  {"said": SAYS_HUMAN},             "None reviewer",      False, FREE,  None),
+    (NOTHING, HUNCH,  {"said": SAYS_AI},                "All reviewer",       False, OUT,   None),
     (NOTHING, HUMAN,  {"said": SAYS_AI},                "All reviewer",       False, OUT,   None),
     (ALL,     AI,     {"said": SAYS_HUMAN},             "None reviewer",      False, FREE,  None),
     (NOTHING, BORDER, {"said": SAYS_HUMAN},             "None reviewer",      False, FREE,  None),
     (NONE,    AI,     {"said": WON},                    "None appeal",        False, FREE,  None),
     (NOTHING, AI,     {"said": WON | SAYS_AI},          "None appeal",        False, FREE,  None),
     (NONE,    AI,     {"said": TAKEN_FURTHER},          "None appeal",        False, FREE,  None),
-    (NOTHING, AI,     {"said": LOST},                   "All detector",       False, OUT,   None),
+    (NOTHING, AI,     {"said": LOST},                   "All detector",       False, BADGE, None),
     (NOTHING, AI,     {"said": RELIEF},                 "All detector",       False, BADGE, None),
     (NONE,    HUMAN,  {"said": WON, "file": SIGNED_ALL}, "None appeal",       False, FREE,  None),
     # --- a person's voice: a licence for a tool is none for a voice
@@ -235,31 +247,31 @@ TABLE: list[Row] = [
                                                         "All reviewer",       False, OUT,   None),
     (NOTHING, HUMAN,  {"said": IMPERSONATES},           "All reviewer",       False, OUT | GONE, None),
     (NOTHING, AI,     IMPOSTOR,                         "All detector",       False,
-                      OUT | {"profile": "await_approval"}, "impersonation"),
-    (NOTHING, HUMAN,  IMPOSTOR,                         "None detector",      False, FREE,  None),
+                      BADGE | {"profile": "await_approval"}, "impersonation"),
+    (NOTHING, HUMAN,  IMPOSTOR,                         "Unknown detector",   False, FREE,  None),
     # --- derivatives go to review and not to a block
     (ALL,     AI,     COVER,                            "All declaration",    False, OUT,   "derivatives"),
     (ALL,     AI,     {"rights": [COVER_YES], **COVER}, "All declaration",    False, OUT,   None),
-    (NOTHING, HUMAN,  COVER,                            "None detector",      False, FREE,  None),
+    (NOTHING, HUMAN,  COVER,                            "Unknown detector",   False, FREE,  None),
     (LICENSED, AI,    {"rights": [GRANTED], **COVER},   "All declaration",    True,  BADGE, "derivatives"),
     # --- fraud is a second signal, and a person decides
     (NOTHING, AI,     FRAUD,                            "All detector",       False,
-                      OUT | {"monetisation": "hold"}, "fraud"),
-    (NOTHING, AI,     CLEAN,                            "All detector",       False, OUT,   None),
-    (NOTHING, HUMAN,  FRAUD,                            "None detector",      False, FREE,  None),
+                      BADGE | {"monetisation": "hold"}, "fraud"),
+    (NOTHING, AI,     CLEAN,                            "All detector",       False, BADGE, None),
+    (NOTHING, HUMAN,  FRAUD,                            "Unknown detector",   False, FREE,  None),
     (LICENSED, AI,    {"rights": [GRANTED], **FRAUD},   "All declaration",    True,
                       BADGE | {"monetisation": "hold"}, "fraud"),
     # --- a recording that is known: registered by its generator, or taken down before
     (NONE,    HUMAN,  {"matches": [REGISTERED]},        "All registry",       False, OUT,   None),
     (NONE,    HUMAN,  {"matches": [REGISTERED], "rights": [generator("licensed")]},
                                                         "All registry",       True,  BADGE, None),
-    (NOTHING, HUMAN,  {"matches": [TAKEN_DOWN]},        "None detector",      False,
+    (NOTHING, HUMAN,  {"matches": [TAKEN_DOWN]},        "Unknown detector",   False,
                       {"availability": "hold"}, "stay-down"),
     # --- contributors speak too; conflicts of the metadata are on trial
     (NOTHING, HUMAN,  {"contributors": (Contributor(name="M", is_generative_ai=True),)},
                                                         "Partly declaration", False, WEAK,  None),
     (NONE,    HUMAN,  {"contributors": (Contributor(name="M", is_generative_ai=True),)},
-                                                        "None detector",      False, FREE,  None),
+                                                        "None declaration",   False, FREE,  None),
 ]
 # fmt: on
 

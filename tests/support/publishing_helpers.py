@@ -31,7 +31,7 @@ agreements:
 
 
 def text_with(mode: str, version: str) -> str:
-    return TEXT.replace("version: 2.2.0", f"version: {version}").replace(
+    return TEXT.replace("version: 3.0.0", f"version: {version}").replace(
         "agreements:\n", RULE.replace("MODE", mode)
     )
 

@@ -28,7 +28,7 @@ CLAIMS_NONE = Declaration(contains_ai="None")
 def tell(
     ledger: Ledger,
     track_id: str = "T-1",
-    outcome: Outcome = Outcome.AI_LIKELY,
+    outcome: Outcome = Outcome.IDENTIFIED,
     *,
     declared: Declaration = CLAIMS_NONE,
     uploaded_at: datetime = UPLOADED_AT,

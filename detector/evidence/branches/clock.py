@@ -5,7 +5,7 @@ from typing import Final
 
 from detector.calibration.calibration import Calibration
 from detector.evidence.branch import (
-    HUMAN_LIKELY_P,
+    NO_TRACE_P,
     Branch,
     BranchScores,
     Context,
@@ -44,7 +44,7 @@ class ClockBranch(Branch[ClockFinding]):
                 "The energy above 4.5 kHz pulses as a sample-exact loop or a moved level (tremolo, "
                 f"gate) makes it pulse; that is no decoder's clock. {compared}"
             )
-        elif p_value > context.alpha and p_value >= HUMAN_LIKELY_P:
+        elif p_value > context.alpha and p_value >= NO_TRACE_P:
             sentence = f"No decoder clock was found in the energy above 4.5 kHz; {compared}"
         elif p_value > context.alpha:
             sentence = (

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from detector.evidence.branch import HUMAN_LIKELY_P, SCORE_DIGITS, Branch, Context, Recording
+from detector.evidence.branch import NO_TRACE_P, SCORE_DIGITS, Branch, Context, Recording
 from detector.evidence.templates import TemplateMatch
 from detector.types import Evidence
 
@@ -30,7 +30,7 @@ class TemplatesBranch(Branch[TemplateMatch]):
         """Return the sentence, which is always given; it names a generator only in a finding."""
         p_value = context.p_value(self.name, finding.score)
         compared = context.compared(self.name, finding.score, "match a known decoder equally well")
-        if p_value > context.alpha and p_value >= HUMAN_LIKELY_P:
+        if p_value > context.alpha and p_value >= NO_TRACE_P:
             sentence = f"The fixed lines of the spectrum match no known decoder; {compared}"
         elif p_value > context.alpha:
             sentence = (

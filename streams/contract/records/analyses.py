@@ -1,5 +1,7 @@
 """What the detector answers."""
 
+from pydantic import field_validator
+
 from streams.contract.records.base import (
     Identifier,
     Number,
@@ -10,6 +12,11 @@ from streams.contract.records.base import (
 from streams.contract.records.fingerprints import AudioFacts, Match, Provenance
 from streams.contract.records.uploads import UploadEvent
 from streams.contract.vocabulary import Extent, Outcome
+
+
+def never_none(extent: Extent) -> Extent:
+    """Return a detector's extent: that it finds no trace does not mean that there is no AI."""
+    return Extent.UNKNOWN if extent is Extent.NONE else extent
 
 
 class SegmentScore(Record):
@@ -42,7 +49,9 @@ class Analysis(Record):
 
     ``score`` is raw and unsaturated; ``probability`` is calibrated at even prior odds;
     ``p_value`` is conformal against human recordings; ``alpha`` is the false-positive
-    rate that the operator set and under which ``outcome`` was read.
+    rate that the operator set and under which ``outcome`` was read. ``identified_p_value`` and
+    ``identified_alpha`` are the same of the outcome ``identified``. ``ai_likely`` and
+    ``human_likely`` are of earlier releases and read as ``suspected`` and ``no_trace``.
     """
 
     analysis_id: Identifier
@@ -58,6 +67,10 @@ class Analysis(Record):
     generator: str | None = None
     evidence: tuple[Evidence, ...] = ()
     model: ModelRef
+    identified_p_value: Number | None = None
+    identified_alpha: Number | None = None
+
+    _extent = field_validator("extent")(never_none)
 
 
 class ShadowAnalysis(Record):
@@ -71,6 +84,8 @@ class ShadowAnalysis(Record):
     p_value: Number | None = None
     extent: Extent
     generator: str | None = None
+
+    _extent = field_validator("extent")(never_none)
 
 
 class TrackClassified(UploadEvent):

@@ -1,11 +1,13 @@
 """What a recording is, by each source, and which label prevails."""
 
-from typing import Literal
+from typing import Any, Literal
+
+from pydantic import model_validator
 
 from streams.contract.records.analyses import ModelRef
 from streams.contract.records.base import Event, Identifier, Moment, Record, Sha256, Word
 from streams.contract.records.fingerprints import Mark
-from streams.contract.vocabulary import Certainty, Component, Contains, Extent, LabelSource
+from streams.contract.vocabulary import Certainty, Component, Contains, Extent, LabelSource, Tier
 
 
 class Label(Record):
@@ -25,6 +27,16 @@ class Label(Record):
     asserted_at: Moment | None = None
     expires_at: Moment | None = None
     mark: Mark | None = None  # what the file carries that names generator and song
+    tier: Tier | None = None  # what the detector finds; of its label only
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_earlier_releases(cls, values: Any) -> Any:
+        """Read a detector's ``None`` of an earlier release as what it means: no trace found."""
+        former = {"source": LabelSource.DETECTOR, "extent": Extent.NONE}
+        if isinstance(values, dict) and values | former == values:
+            return values | {"extent": Extent.UNKNOWN}
+        return values
 
 
 class LabelMappings(Record):

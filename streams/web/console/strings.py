@@ -11,8 +11,12 @@ TERMS: Final = {
     "Chance of AI, p(AI)": "How sure the analysis is if half of all deliveries were made with AI "
     "(even odds). Where fewer are, the chance is lower.",
     "Human recordings with as strong a trace, p-value": "The share of recordings by people that "
-    "show at least as strong a trace. “AI likely” needs a small one, so that few people are "
+    "show at least as strong a trace. “Suspected” needs a small one, so that few people are "
     "wrongly suspected.",
+    "Identified, suspected": "Identified: at least two traces of a known generator agree. "
+    "Suspected: it shows what hardly any recording by people shows, and no generator is known.",
+    "No trace found": "None of the traces that the detector looks for is there. That proves "
+    "nothing about who made it: some generators leave none.",
     "Label": "What the recording is. Suspected: by our analysis alone. Declared: by "
     "the deliverer. Confirmed: by a person who reviewed it, or by signed proof.",
     "Generator, decoder": "A generator makes music by itself. Its last stage, the decoder, turns "
@@ -34,6 +38,15 @@ DECLARED: Final = {
 MARKED: Final = {
     Extent.ALL: "Marked in the file as made with AI",
     Extent.PARTLY: "Marked in the file as made with AI, in part",
+}
+
+
+TONES: Final = {
+    Outcome.IDENTIFIED: "ai",
+    Outcome.SUSPECTED: "hunch",
+    Outcome.NO_TRACE: "clear",
+    Outcome.UNCERTAIN: "open",
+    Outcome.NOT_ASSESSABLE: "none",
 }
 
 
@@ -64,9 +77,7 @@ def mark(stated: Mark | Mapping[str, Any]) -> str:
 
 
 def tone(label: Label, analysis: Analysis) -> str:
-    """Return the colour of a recording's headline: ai, human, open or none."""
-    if label.extent is Extent.NONE:
-        return "human"
-    if label.extent in (Extent.ALL, Extent.PARTLY) or analysis.outcome is Outcome.AI_LIKELY:
-        return "ai"
-    return "none" if analysis.outcome is Outcome.NOT_ASSESSABLE else "open"
+    """Return the colour of a recording's headline: ai, hunch, human, clear, open or none."""
+    if label.source is LabelSource.DETECTOR:
+        return TONES[analysis.outcome]
+    return {Extent.NONE: "human", Extent.UNKNOWN: "open"}.get(label.extent, "ai")

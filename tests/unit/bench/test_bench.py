@@ -13,7 +13,7 @@ import pytest
 
 from detector.assessment.model import Model
 from detector.audio.decode import Decoder
-from detector.types import FloatArray
+from detector.types import FloatArray, Rates
 from streams.policy.bundle import load
 from streams.policy.decide import decide
 from streams.runtime.settings import Settings
@@ -109,7 +109,7 @@ def test_decoding_is_measured_against_the_limit(track: Path) -> None:
 
 
 def test_the_sum_is_the_sum_of_the_stages(track: Path) -> None:
-    report = bench_stages(track, Model.load(MODEL), 0.01, 1)
+    report = bench_stages(track, Model.load(MODEL), Rates(), 1)
     rows = {row.name: row.median for row in report.rows}
     messages = {
         SUM,
@@ -128,7 +128,7 @@ def test_every_batch_size_is_scored(track: Path) -> None:
     from detector.observation.listen import listen
 
     heard = listen(track, max_duration_s=600).observation
-    report = bench_score([heard], lambda device: Model.load(MODEL, device), 0.01, 1)
+    report = bench_score([heard], lambda device: Model.load(MODEL, device), Rates(), 1)
     names = [row.name for row in report.rows]
     assert {f"cpu, batches of {size}" for size in (1, 8, 32, 64)} <= set(names)
     read = next(row for row in report.rows if row.name == "read")

@@ -10,7 +10,7 @@ from detector.assessment.model import Model
 from detector.errors import ModelError
 from detector.observation import observation as observing
 from detector.observation.observation import Observation, Observer
-from detector.types import FloatArray
+from detector.types import FloatArray, Rates
 from models.synthesis.music import render
 from models.synthesis.simulated_decoder import decode_through
 from tests.support.paths import MODELS
@@ -76,9 +76,9 @@ def test_the_digest_covers_everything(folder: Path, model: Model) -> None:
 
 
 def test_an_alpha_beyond_the_calibration_set_names_the_number_it_takes(model: Model) -> None:
-    model.check_alpha(0.01)
+    model.check_rates(Rates())
     with pytest.raises(ModelError, match="needs at least 999 human performances of population"):
-        model.check_alpha(0.001)
+        model.check_rates(Rates(0.001))
 
 
 def test_what_cannot_be_assessed_says_why(model: Model) -> None:
@@ -89,7 +89,7 @@ def test_what_cannot_be_assessed_says_why(model: Model) -> None:
         "too_short": observe(noise[: 44_100 * 2]),
         "band_limited": observe(noise, 8_000),
     }
-    for reason, answer in zip(cases, model.assess(list(cases.values()), 0.01), strict=True):
+    for reason, answer in zip(cases, model.assess(list(cases.values()), Rates()), strict=True):
         assert (answer.outcome, answer.reason) == ("not_assessable", reason)
         assert (answer.score, answer.probability, answer.p_value) == (None, None, None)
         assert (answer.extent, answer.evidence, answer.segments) == ("Unknown", (), ())
@@ -98,19 +98,19 @@ def test_what_cannot_be_assessed_says_why(model: Model) -> None:
 def test_a_population_without_calibration_is_not_assessed(folder: Path) -> None:
     rewrite(folder, lambda manifest: manifest["calibration"].pop("low_rate") and None)  # type: ignore[attr-defined]
     noise = np.random.default_rng(1).normal(0, 0.1, 22_050 * 12).astype(np.float32)
-    (answer,) = Model.load(folder).assess([observe(noise, 22_050)], 0.01)
+    (answer,) = Model.load(folder).assess([observe(noise, 22_050)], Rates())
     assert (answer.outcome, answer.reason) == ("not_assessable", "uncalibrated")
 
 
 def test_answers(model: Model) -> None:
     played = render(21, 26.0)
     painted = decode_through(played, 44_100, (8, 8, 8), seed=4)
-    human, ai = model.assess([observe(played.mean(axis=0)), observe(painted.mean(axis=0))], 0.01)
-    assert (human.outcome, human.extent, human.segments) == ("human_likely", "None", ())
+    human, ai = model.assess([observe(played.mean(axis=0)), observe(painted.mean(axis=0))], Rates())
+    assert (human.outcome, human.extent, human.segments) == ("no_trace", "Unknown", ())
     assert human.probability is not None
     assert human.probability < 0.2
     assert "No decoder clock was found" in human.evidence[0].sentence
-    assert (ai.outcome, ai.extent, ai.coverage) == ("ai_likely", "All", 1.0)
+    assert (ai.outcome, ai.extent, ai.coverage) == ("suspected", "All", 1.0)
     assert ai.probability is not None
     assert ai.probability > 0.9
     assert ai.p_value == pytest.approx(1 / 148, abs=1e-4)  # 147 performances, and the track
@@ -123,8 +123,8 @@ def test_a_part_from_a_decoder_is_partly(model: Model) -> None:
     played, other = render(21, 60.0), render(22, 40.0)
     painted = decode_through(other, 44_100, (8, 8, 8), seed=4)
     spliced = np.concatenate((played, painted, played), axis=1).mean(axis=0)
-    (answer,) = model.assess([observe(spliced)], 0.01)
-    assert (answer.outcome, answer.extent) == ("ai_likely", "Partly")
+    (answer,) = model.assess([observe(spliced)], Rates())
+    assert (answer.outcome, answer.extent) == ("suspected", "Partly")
     inside = [one for one in answer.segments if one.start_s > 62 and one.end_s < 98]
     outside = [one for one in answer.segments if one.end_s < 58 or one.start_s > 102]
     assert min(one.score for one in inside) > 2 > max(one.score for one in outside)
@@ -136,7 +136,7 @@ def test_the_batch_changes_no_answer(model: Model) -> None:
         observe(rng.normal(0, 0.1, rate * seconds).astype(np.float32), rate)
         for rate, seconds in ((44_100, 26), (48_000, 13), (44_100, 2), (16_000, 9), (44_100, 13))
     ]
-    together = model.assess(tracks, 0.05)
-    assert together == [model.assess([track], 0.05)[0] for track in tracks]
-    assert model.assess(tracks[::-1], 0.05) == together[::-1]
-    assert model.assess([], 0.05) == []
+    together = model.assess(tracks, Rates(0.05))
+    assert together == [model.assess([track], Rates(0.05))[0] for track in tracks]
+    assert model.assess(tracks[::-1], Rates(0.05)) == together[::-1]
+    assert model.assess([], Rates(0.05)) == []

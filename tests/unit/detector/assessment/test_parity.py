@@ -22,7 +22,7 @@ from detector.evidence.clock import (
 )
 from detector.observation.geometry import Geometry
 from detector.observation.observation import Observation, Observer
-from detector.types import FloatArray
+from detector.types import FloatArray, Rates
 from models.synthesis.music import RATE_HZ, render
 from models.synthesis.simulated_decoder import decode_through
 from streams.runtime.settings import Settings
@@ -64,9 +64,9 @@ def tracks() -> list[Observation]:
 @pytest.mark.parametrize("device", DEVICES)
 def test_one_by_one_or_sixty_four_at_once(tracks: list[Observation], device: str) -> None:
     model = Model.load(Settings().model, device)
-    together = model.assess(tracks, 0.01)
-    alone = [model.assess([item], 0.01)[0] for item in tracks]
-    on_cpu = Model.load(Settings().model).assess(tracks, 0.01)
+    together = model.assess(tracks, Rates())
+    alone = [model.assess([item], Rates())[0] for item in tracks]
+    on_cpu = Model.load(Settings().model).assess(tracks, Rates())
     assert len(tracks) == 64
     assert len({item.outcome for item in together}) >= 3
     for others in (alone, on_cpu):

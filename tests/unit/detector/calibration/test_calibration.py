@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.calibration.calibration import Calibration, HumanScores, LengthScale, Recall
+from detector.calibration.calibration import Calibration, HumanScores, LengthScale
 from detector.errors import ModelError
+from detector.types import Rates
 
 SCORES = st.lists(st.integers(-50, 50), min_size=1, max_size=60)
 
@@ -51,12 +52,12 @@ def test_the_probability_rises_with_the_score_and_stays_within_its_clip() -> Non
 
 def test_a_rate_that_the_set_cannot_support_is_refused_with_the_number_it_takes() -> None:
     calibrated = calibration([0.0] * 99)
-    calibrated.check_alpha(0.01)
-    calibrated.check_alpha(0.05)
+    calibrated.check_rates(Rates())
+    calibrated.check_rates(Rates(0.05))
     with pytest.raises(ModelError, match=r"alpha 0.009 needs at least 111 human .* has 99"):
-        calibrated.check_alpha(0.009)
+        calibrated.check_rates(Rates(0.009))
     with pytest.raises(ModelError, match=r"0.001 needs at least 999"):
-        calibrated.check_alpha(0.001)
+        calibrated.check_rates(Rates(0.001))
 
 
 def test_surprise_is_minus_the_logarithm_of_the_share_above() -> None:
@@ -73,9 +74,17 @@ def test_surprise_never_falls(scores: list[float], score: float, more: float) ->
     assert 0 <= humans.surprise(score, 20) <= humans.surprise(score + more, 20)
 
 
+def test_the_rate_of_what_is_identified_is_checked_where_there_is_a_null_of_it() -> None:
+    many, few = calibration([0.0] * 999).humans, calibration([0.0] * 99)
+    few.check_rates(Rates(identified=1e-9))
+    replace(few, identified=many).check_rates(Rates())
+    with pytest.raises(ModelError, match=r"identified alpha 0.0001 needs at least 9999 .* has 999"):
+        replace(few, identified=many).check_rates(Rates(identified=0.0001))
+
+
 @given(st.integers(1, 2_000))
 def test_the_smallest_alpha_of_a_set_is_supported(count: int) -> None:
-    calibration([0.0] * count).check_alpha(1 / (count + 1))
+    calibration([0.0] * count).check_rates(Rates(1 / (count + 1)))
 
 
 def test_scores_are_compared_with_recordings_of_their_length() -> None:
@@ -106,19 +115,6 @@ def test_what_was_not_calibrated_is_not_covered() -> None:
     assert known.covers(200, 16_000)
     assert not known.covers(300, 16_000)
     assert not known.covers(10, 11_025)
-
-
-def test_silence_says_something_only_where_most_is_found() -> None:
-    rows = (
-        Recall(0, 12, True, 99, 0.95),
-        Recall(12, 60, True, 99, 0.8),
-        Recall(60, inf, True, 9, 1),
-    )
-    known = replace(calibration([0.0]), recall=rows)
-    assert known.finds(10, 3)
-    assert not known.finds(10, 2)  # not measured with fewer bands
-    assert not known.finds(20, 3)  # too little is found
-    assert not known.finds(90, 3)  # too few were tried
 
 
 def test_too_few_recordings_to_count_let_their_tail_say_what_is_a_finding() -> None:

@@ -14,7 +14,7 @@ from detector.evidence.clock import Rate
 from detector.evidence.localization import Window
 from detector.evidence.templates import TemplateMatch
 from detector.explain.picture import picture_of
-from detector.types import Assessment, Evidence
+from detector.types import Assessment, Evidence, Rates
 from models.synthesis.music import render
 from tests.support.evidence import CALIBRATION, at_speed, looked, observe
 
@@ -37,7 +37,7 @@ def test_names_and_exact_rates_are_said_only_of_a_finding(
         speed=at_speed(score, 1.02), learned=LearnedMatch(-log(0.03), "Udio"),
     )  # fmt: skip
     observed = observe(render(3, 26.0).mean(axis=0))
-    assessment = answer(looks, observed, calibration, alpha)
+    assessment = answer(looks, observed, calibration, Rates(alpha))
     sentences = {one.kind: one.sentence for one in assessment.evidence}
     text = " ".join(sentences.values())
     for kind in ("clock", "templates", "parts", "speed"):

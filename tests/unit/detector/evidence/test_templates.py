@@ -7,7 +7,7 @@ from detector.assessment.model import Model
 from detector.audio.spectra import BIN_HZ
 from detector.evidence.templates import Attribution, TemplateSet, residual, unit
 from detector.observation.observation import Observation, Observer
-from detector.types import FloatArray
+from detector.types import FloatArray, Rates
 from models.synthesis.music import render
 from tests.support.paths import MODELS
 
@@ -105,14 +105,14 @@ def test_the_released_bank_is_complete() -> None:
     assert np.linalg.norm(model.template_set.vectors, axis=1) == pytest.approx(1, abs=0.01)
     assert set(model.template_set.spread) == {"full_rate", "low_rate"}
     assert all((spread > 0).all() for spread in model.template_set.spread.values())
-    model.check_alpha(0.01)
+    model.check_rates(Rates())
 
 
 def test_both_kinds_of_evidence_are_given() -> None:
     model = Model.load(RELEASED)
     playing = observe(render(21, 26.0).mean(axis=0))
-    (answer,) = model.assess([playing], 0.01)
-    assert answer.outcome == "human_likely"
+    (answer,) = model.assess([playing], Rates())
+    assert answer.outcome == "no_trace"
     assert [one.kind for one in answer.evidence] == ["clock", "templates"]
     assert "match no known decoder" in answer.evidence[1].sentence
     assert answer.generator is None
@@ -128,9 +128,9 @@ def test_a_template_alone_says_nothing_about_where(heard: list[Observation]) -> 
     edges = [round(hz / BIN_HZ) for hz in (1_000, 5_000, 16_000)]
     shares[edges[0] : edges[1]] = 0.1 * lines[: edges[1] - edges[0]] / lines[:FIRST].max()
     shares[edges[1] : edges[2]] = 0.1 * lines[FIRST:] / lines[FIRST:].max()
-    (answer,) = model.assess([replace(heard[0], shares=shares, clock=0 * heard[0].clock)], 0.01)
+    (answer,) = model.assess([replace(heard[0], shares=shares, clock=0 * heard[0].clock)], Rates())
     assert answer.evidence[1].score > 4
-    assert (answer.outcome, answer.generator) == ("ai_likely", "Suno")
+    assert (answer.outcome, answer.generator) == ("suspected", "Suno")
     assert (answer.extent, answer.coverage, answer.segments) == ("Unknown", None, ())
     assert "No decoder clock was found" in answer.evidence[0].sentence
     assert "match those of Suno" in answer.evidence[1].sentence

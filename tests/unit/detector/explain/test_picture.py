@@ -14,7 +14,7 @@ from detector.evidence.templates import PitchFinding, residual
 from detector.explain.picture import matches_of, moved_of, picture_of
 from detector.explain.plot import write
 from detector.observation.observation import Observer
-from detector.types import Evidence, FloatArray
+from detector.types import Evidence, FloatArray, Rates
 from models.synthesis.music import RATE_HZ
 from tests.support.pictures import RELEASED, pictured, text_of
 
@@ -26,7 +26,7 @@ def test_all_evidence_is_said_and_a_second_look_is_drawn(
     observer = Observer(RATE_HZ)
     observer.feed(played.mean(axis=0))
     observation = observer.finish()
-    (answer,) = model.assess([observation], 0.01)
+    (answer,) = model.assess([observation], Rates())
     second = Evidence("speed", 6.0, "It pulses at 51.50 Hz: " + "so it was altered. " * 9, 51.5)
     answer = replace(answer, evidence=(*answer.evidence, second))
     humans = HumanScores.of(np.full(99, 99))
@@ -67,7 +67,7 @@ def test_a_rate_that_is_never_scored_can_be_drawn(
     observer = Observer(RATE_HZ)
     observer.feed(played.mean(axis=0))
     observation = observer.finish()
-    (assessment,) = model.assess([observation], 0.01)
+    (assessment,) = model.assess([observation], Rates())
     nothing = replace(assessment, evidence=(Evidence("clock", 0.0, "No clock.", 125.0),))
     humans = model.calibrations["full_rate"].looks["clock"]
     picture = picture_of("song", observation, nothing, humans, "full_rate", 0.01)

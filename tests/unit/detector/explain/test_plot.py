@@ -8,7 +8,7 @@ import pytest
 from detector.assessment.model import Model
 from detector.explain.plot import evidence, write
 from detector.observation.observation import Observer
-from detector.types import FloatArray
+from detector.types import FloatArray, Rates
 from models.synthesis.music import RATE_HZ
 from models.synthesis.simulated_decoder import decode_through
 from tests.support.pictures import pictured, text_of
@@ -70,6 +70,6 @@ def test_equal_pictures_give_equal_files(model: Model, played: FloatArray, tmp_p
 def test_evidence_of_a_recording(model: Model, played: FloatArray, tmp_path: Path) -> None:
     observer = Observer(RATE_HZ)
     observer.feed(played[:, : 14 * RATE_HZ].mean(axis=0))
-    written = evidence(observer.finish(), "a/song.flac", model, tmp_path / "out", 0.01)
+    written = evidence(observer.finish(), "a/song.flac", model, tmp_path / "out", Rates())
     assert [one.name for one in written] == ["song.json", "song.svg", "song.png"]
     assert all(one.stat().st_size > 1_000 for one in written)

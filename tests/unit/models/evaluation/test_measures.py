@@ -1,8 +1,8 @@
 """Probabilities, outcomes and names, as they are counted."""
 
 from collections import Counter
+from dataclasses import replace
 
-import numpy as np
 import pytest
 
 from models.evaluation import measures
@@ -19,14 +19,14 @@ def test_probabilities_and_outcomes() -> None:
     assert figures["ece"] < 0.2
     assert sum(one["tracks"] for one in figures["bins"]) == len(heard())
     many = population()
-    everywhere = np.ones(len(many.tracks), bool)
-    outcomes = measures.outcomes(many, p_values(heard()), 0.01, everywhere)
-    nowhere = measures.outcomes(many, p_values(heard()), 0.01, ~everywhere)
-    assert nowhere["human"]["human_likely"] == 0
+    outcomes = measures.outcomes(many, p_values(heard()), 0.01)
+    looped = replace(many, tracks=tuple(replace(track, looped=True) for track in many.tracks))
+    nowhere = measures.outcomes(looped, p_values(heard()), 0.01)
+    assert (nowhere["ai"]["no_trace"], nowhere["human"]["no_trace"]) == (0, 0)
     for shares in outcomes.values():
         assert sum(shares.values()) == pytest.approx(1, abs=1e-3)
-    assert outcomes["ai"]["ai_likely"] > 0.9
-    assert outcomes["human"]["ai_likely"] <= 0.02
+    assert outcomes["ai"]["suspected"] > 0.9
+    assert outcomes["human"]["suspected"] <= 0.02
 
 
 def test_names_are_judged_without_the_tracks_repository() -> None:

@@ -37,7 +37,7 @@ def test_outcomes_are_counted_by_label_and_suspects_apart() -> None:
 
 
 def test_rows_are_shares_in_the_order_of_the_head() -> None:
-    outcomes = {"ai_likely": 3, "uncertain": 0, "human_likely": 0, "not_assessable": 1}
+    outcomes = {"suspected": 3, "uncertain": 0, "no_trace": 0, "not_assessable": 1}
     row = {"files": 4, "outcomes": outcomes, "reasons": {"silent": 1}}
     (cells,) = outcome_rows({"suspect": row})
     assert len(cells) == 1 + len(HEAD)

@@ -87,8 +87,8 @@ def test_human_excerpts_are_judged_by_other_repositories(tmp_path: Path) -> None
         return judge.outcome(answer, RATE_HZ, repositories)
 
     assert outcome(5.0, []) == "uncertain"  # two of its own neighbours are higher: p 3/161
-    assert outcome(5.0, ["own"]) == "ai_likely"  # p 1/121
-    assert outcome(0.3, ["own"], "ai_likely") == "uncertain"
+    assert outcome(5.0, ["own"]) == "suspected"  # p 1/121
+    assert outcome(0.3, ["own"], "suspected") == "uncertain"
 
 
 def test_a_model_can_forget_a_generator() -> None:
@@ -112,10 +112,10 @@ def test_intervals_are_never_of_no_width() -> None:
 
 
 def test_outcomes_are_counted_apart() -> None:
-    outcomes = ("ai_likely", "uncertain", "not_assessable", "human_likely")
+    outcomes = ("suspected", "uncertain", "not_assessable", "no_trace")
     case = augmentation_cache.Case("delivery", "x", "y", "")
     answers = [
-        Answered(case, AI, str(index), outcome, "ai_likely")
+        Answered(case, AI, str(index), outcome, "suspected")
         for index, outcome in enumerate(outcomes)
     ]
     (row,) = table(answers, "delivery", seed=1)

@@ -56,7 +56,7 @@ def test_a_part_is_put_where_it_says(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     parts = find_parts(observation, standard_lattice(), -inf)
     assert parts.rate.hz == 50.0
     assert overlap(parts.segments, *splice.edges_s) > 0.6
-    located = Located(splice, answer("ai_likely", "Partly"), parts.segments)
+    located = Located(splice, answer("suspected", "Partly"), parts.segments)
     assert located.edge_error_s < 3.0
 
 
@@ -72,11 +72,11 @@ def test_finds_and_false_alarms_are_counted() -> None:
     late = (SegmentScore(start_s + 10, end_s + 10, 5.0),)
     (row,) = table(
         [
-            Located(ai, answer("ai_likely", "Partly"), right),
-            Located(ai, answer("ai_likely", "All"), late),
+            Located(ai, answer("suspected", "Partly"), right),
+            Located(ai, answer("suspected", "All"), late),
             Located(ai, answer("uncertain", "Unknown"), ()),
-            Located(human, answer("human_likely", "None"), ()),
-            Located(human, answer("ai_likely", "All"), late),
+            Located(human, answer("no_trace", "None"), ()),
+            Located(human, answer("suspected", "All"), late),
         ]
     )
     assert row["found"] == pytest.approx(2 / 3, abs=1e-3)

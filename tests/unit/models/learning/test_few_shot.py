@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from detector.types import Rates
 from models.learning.few_shot import compare, write_candidate
 from models.learning.few_shot_learning import learn
 from tests.support.taught import loaded, tracks
@@ -18,7 +19,7 @@ def test_a_candidate_is_written_and_answers_alike(folder: Path, tmp_path: Path) 
     assert digests == {written.digest}
     assert (written.name, [one.name for one in written.learned]) == ("taught", ["new"])
     unseen = tracks("new", 6, 700)
-    assert written.assess(unseen, 0.01) == learned_generator.model.assess(unseen, 0.01)
+    assert written.assess(unseen, Rates()) == learned_generator.model.assess(unseen, Rates())
     further = learn("newer", list(tracks("newer", 3, 650, 61)), (), written, again)
     assert [one.name for one in further.model.learned] == ["new", "newer"]
     rows = compare("new", shots, (), model, references, learned_generator)

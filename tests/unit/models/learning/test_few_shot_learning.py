@@ -10,6 +10,7 @@ from detector.assessment.model import Model
 from detector.errors import BadInput
 from detector.observation.geometry import Geometry
 from detector.observation.observation import Observation
+from detector.types import Rates
 from models.learning.few_shot_learning import clock_of, learn, noise_of, template
 from models.learning.references import References
 from tests.support.makers import observed
@@ -20,18 +21,18 @@ UNLISTED_HZ = 44_100 / 719  # a prime hop: on no list
 
 
 def outcomes(model: Model, observations: tuple[Observation, ...]) -> list[str]:
-    return [one.outcome for one in model.assess(observations, 0.01)]
+    return [one.outcome for one in model.assess(observations, Rates())]
 
 
 @pytest.mark.parametrize("shots", [3, 5])
 def test_a_few_tracks_find_the_others_and_no_human(folder: Path, shots: int) -> None:
     model, references = loaded(folder)
     unseen, humans = tracks("new", 12, 700), tracks("human", 40, 5_000, None)
-    assert outcomes(model, unseen).count("ai_likely") <= 2
+    assert outcomes(model, unseen).count("suspected") <= 2
     learned_generator = learn("new", tracks("new", shots, 600), (), model, references)
-    assert outcomes(learned_generator.model, unseen).count("ai_likely") == len(unseen)
-    assert outcomes(learned_generator.model, humans).count("ai_likely") <= 2
-    (answer, *_) = learned_generator.model.assess(unseen, 0.01)
+    assert outcomes(learned_generator.model, unseen).count("suspected") == len(unseen)
+    assert outcomes(learned_generator.model, humans).count("suspected") <= 2
+    (answer, *_) = learned_generator.model.assess(unseen, Rates())
     assert answer.generator == "new"
     assert "the few known tracks of new" in " ".join(one.sentence for one in answer.evidence)
     assert learned_generator.rate is None
@@ -44,7 +45,10 @@ def test_what_was_known_before_is_answered_as_before(folder: Path) -> None:
         observed("ai", "maker 2", "org/2", seed, first_line=47, clock_hz=25.0).observation
         for seed in range(20, 26)
     )
-    before, after = model.assess(known, 0.02), learned_generator.model.assess(known, 0.02)
+    before, after = (
+        model.assess(known, Rates(0.02)),
+        learned_generator.model.assess(known, Rates(0.02)),
+    )
     assert [one.outcome for one in before] == [one.outcome for one in after]
     assert [one.score for one in before] == [one.score for one in after]
 
@@ -64,10 +68,10 @@ def test_controls_of_the_same_source_keep_the_source_from_being_learned(folder: 
     neighbours = tuple(of_site(seed, None) for seed in range(800, 820))
     unseen = tuple(of_site(seed, 83) for seed in range(900, 910))
     naive = learn("new", shots, (), model, references).model
-    assert outcomes(naive, neighbours).count("ai_likely") > 10
+    assert outcomes(naive, neighbours).count("suspected") > 10
     taught = learn("new", shots, neighbours[:8], model, references).model
-    assert outcomes(taught, neighbours[8:]).count("ai_likely") <= 1
-    assert outcomes(taught, unseen).count("ai_likely") >= 9
+    assert outcomes(taught, neighbours[8:]).count("suspected") <= 1
+    assert outcomes(taught, unseen).count("suspected") >= 9
 
 
 def test_bins_in_which_people_differ_count_less_and_controls_nothing() -> None:
@@ -104,8 +108,8 @@ def test_an_unlisted_clock_is_measured_and_added(folder: Path) -> None:
     assert learned_generator.rate.hz == pytest.approx(UNLISTED_HZ, abs=1e-6)
     assert learned_generator.rate.known_for == ("new",)
     other = observed("ai", "new", "org/new", 700, clock_hz=UNLISTED_HZ).observation
-    (answer,) = learned_generator.model.assess([other], 0.01)
-    assert answer.outcome == "ai_likely"
+    (answer,) = learned_generator.model.assess([other], Rates())
+    assert answer.outcome == "suspected"
     assert "61.34 Hz" in answer.evidence[0].sentence
 
 

@@ -9,6 +9,7 @@ import pytest
 from detector.assessment.model import Model
 from detector.errors import BadInput
 from detector.evidence.clock import standard_lattice
+from detector.types import Rates
 from models.training.fusion import fuse
 from models.training.scoring import Scored, score_all
 from models.training.train import save
@@ -57,12 +58,12 @@ def test_fusion_finds_what_the_clock_misses(scored: list[Scored], tmp_path: Path
     trained = save(fused, [], tmp_path / "m", name="m", version="1", seed=0)
     model = Model.load(tmp_path / "m")
     assert model.digest == trained.digest
-    answers = model.assess([one.observed.observation for one in scored], 0.05)
-    assert {one.outcome for one in answers[:20]} == {"ai_likely"}  # now they are all known
+    answers = model.assess([one.observed.observation for one in scored], Rates(0.05))
+    assert {one.outcome for one in answers[:20]} == {"suspected"}  # now they are all known
     assert answers[10].generator == "three"
     assert fused.attribution is not None
     assert fused.attribution["known_wrong"] < 0.1
-    assert sum(one.outcome == "ai_likely" for one in answers[20:]) <= 2
+    assert sum(one.outcome == "suspected" for one in answers[20:]) <= 2
 
 
 def test_templates_need_three_tracks(scored: list[Scored]) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from detector.assessment.model import Model
 from detector.errors import BadInput, ModelError
+from detector.types import Rates
 from models.evaluation.evaluate import evaluate
 from models.learning.data import read_manifest, usable
 from models.learning.observations import observe
@@ -95,15 +96,15 @@ def test_a_trained_model_answers_and_says_what_it_supports(folder: Path, tmp_pat
         in model_made.report
     )
     with pytest.raises(ModelError, match="needs at least 99"):
-        model.check_alpha(0.01)
+        model.check_rates(Rates())
     observed, rejected = observe(
         usable(read_manifest(folder / "manifest.csv", folder)), folder / "cache", 1
     )
     assert not rejected
-    answers = model.assess([one.observation for one in observed], 0.12)
+    answers = model.assess([one.observation for one in observed], Rates(0.12))
     outcomes = [answer.outcome for answer in answers]
-    assert outcomes[8:] == ["ai_likely"] * 6
-    assert outcomes[:8].count("ai_likely") <= 1
+    assert outcomes[8:] == ["suspected"] * 6
+    assert outcomes[:8].count("suspected") <= 1
     described = orjson.loads((tmp_path / "a" / "manifest.json").read_bytes())
     assert described["data"]["generators"] == ["decoder 0", "decoder 1", "decoder 2"]
     assert described["figures"]["full_rate"]["auroc"] == 1
@@ -173,7 +174,7 @@ def test_the_labelled_corpus_trains_and_separates(tmp_path: Path) -> None:
     assert figures["low_rate"]["auroc"] > 0.8
     humans = model.calibrations["full_rate"].humans.performances
     model_alpha = 1 / (humans + 1)
-    model.calibrations["full_rate"].check_alpha(model_alpha)
+    model.calibrations["full_rate"].check_rates(Rates(model_alpha))
     with pytest.raises(ModelError, match=f"has {humans}"):
-        model.calibrations["full_rate"].check_alpha(0.01)
+        model.calibrations["full_rate"].check_rates(Rates())
     assert np.all(np.diff(model.calibrations["full_rate"].humans.values) >= 0)

@@ -85,7 +85,7 @@ def ledger(tmp_path: Path) -> Path:
     upc: dict[str, Any] = {"identifiers": {"upc": "00602557111111"}, "distributor": "Acme"}
     sent = [
         classified(track_id="T-1", isrc="USRC17607831", declared=ALL, **upc),
-        classified(Outcome.HUMAN_LIKELY, track_id="T-2", isrc="USRC17607832", **upc),
+        classified(Outcome.NO_TRACE, track_id="T-2", isrc="USRC17607832", **upc),
         classified(Outcome.UNCERTAIN, track_id="T-3"),
     ]
     for event in sent:

@@ -18,10 +18,11 @@ def test_features_are_listed_and_published() -> None:
 
 def test_a_snapshot_is_evaluated(tmp_path: Path) -> None:
     snapshot = tmp_path / "one.json"
-    snapshot.write_text(json.dumps({"label": {"extent": "All"}, "ai.outcome": "ai_likely"}))
+    declared = {"extent": "All", "source": "declaration"}
+    snapshot.write_text(json.dumps({"label": declared, "ai.outcome": "identified"}))
     output = json.loads(run("policy", "evaluate", str(POLICY), str(snapshot)))
     assert output["actions"]["recommendation"] == "exclude_algorithmic"
-    assert [rule["rule_id"] for rule in output["rules"]] == ["suspected-all", "not-recommended"]
+    assert [rule["rule_id"] for rule in output["rules"]] == ["declared-all", "not-recommended"]
     snapshot.write_text('{"label.extent": "all"}')
     wrong = CliRunner().invoke(app, ["policy", "evaluate", str(POLICY), str(snapshot)])
     assert "label.extent is one of All, Partly" in str(wrong.exception)
@@ -29,17 +30,20 @@ def test_a_snapshot_is_evaluated(tmp_path: Path) -> None:
 
 def test_snapshots_are_simulated(tmp_path: Path) -> None:
     lines = tmp_path / "many.jsonl"
-    lines.write_text('{"label.extent": "All"}\n\n{"label.extent": "None"}\n')
+    lines.write_text(
+        '{"label": {"extent": "All", "source": "registry"}}\n\n'
+        '{"label": {"extent": "All", "tier": "identified"}}\n'
+    )
     output = json.loads(run("policy", "simulate", str(POLICY), str(lines), "--json"))
     assert output["snapshots"] == 2
-    assert output["hits"] == {"suspected-all": 1, "not-recommended": 1}
+    assert output["hits"] == {"identified-all": 1, "not-recommended": 1}
 
 
 def test_tests_that_fail_are_named(tmp_path: Path) -> None:
     edited = tmp_path / "policy.yaml"
     edited.write_text(POLICY.read_text().replace("priority: 800", "mode: draft\n    priority: 800"))
     output = run("policy", "test", str(edited), code=1)
-    assert "FAIL suspected AI is labelled and not recommended by algorithms" in output
+    assert "FAIL declared AI is not recommended by algorithms" in output
     assert "recommendation is allow, expected exclude_algorithmic" in output
     wrong = CliRunner().invoke(app, ["policy", "lint", str(edited)])
     assert "policy.yaml:" in str(wrong.exception)
@@ -66,8 +70,8 @@ def test_two_policies_are_compared(tmp_path: Path) -> None:
 def test_a_decision_is_explained_and_back_tested(state: Path) -> None:
     output = run("policy", "explain", "T-1", "--state", str(state))
     assert "label: AI extent All, suspected (the detector's finding)" in output
-    assert "HOLDS not-recommended (live)" in output
-    assert "saw label.extent = 'All', label.licensed = False" in output
+    assert "HOLDS identified-all (live)" in output
+    assert "saw label.extent = 'All', label.tier = 'identified'" in output
     assert "the snapshot does not give" not in output  # it replays
     assert "knows no decision" in run("policy", "explain", "T-2", "--state", str(state), code=1)
     output = run("policy", "backtest", str(POLICY), "--state", str(state))

@@ -10,6 +10,7 @@ from streams.contract.records import (
     Contributor,
     DecisionApplied,
     Declaration,
+    Extent,
     InvalidRecord,
     Outcome,
     Record,
@@ -53,7 +54,9 @@ def examples() -> dict[str, Record]:
         release_date=date(2026, 12, 1),
     )
     received = UploadReceived(upload_id=upload.upload_id, upload=upload, uploaded_at=UPLOADED_AT)
-    event = classified(Outcome.AI_LIKELY, declared=Declaration(contains_ai="None"))
+    event = classified(Outcome.IDENTIFIED, declared=Declaration(contains_ai="None"))
+    rates = {"identified_p_value": 0.0005, "identified_alpha": 0.001}
+    event = event.model_copy(update={"analysis": event.analysis.model_copy(update=rates)})
     review: dict[str, Any] = {
         "requires": "human",
         "review": {"queue": "disclosure", "priority": 70},
@@ -106,6 +109,25 @@ def test_the_wire_format_stays(name: str) -> None:
     record = examples()[name]
     assert record.to_bytes() == golden()[name]
     assert parse(type(record), golden()[name]) == record
+
+
+def test_what_earlier_releases_wrote_is_read_in_the_words_of_today() -> None:
+    """A detector never states that there is no AI: it found no trace."""
+    event = orjson.loads(golden()["TrackDecided"])
+    event["analysis"] |= {"outcome": "human_likely", "extent": "None"}
+    event["label"] |= {"source": "detector", "extent": "None"}
+    event["label"].pop("tier")
+    read = parse(TrackDecided, orjson.dumps(event))
+    assert (read.analysis.outcome, read.analysis.extent) == (Outcome.NO_TRACE, Extent.UNKNOWN)
+    assert (read.label.extent, read.label.tier) == (Extent.UNKNOWN, None)
+    event["analysis"] |= {"outcome": "ai_likely", "extent": "All"}
+    event["label"] |= {"source": "reviewer"}
+    read = parse(TrackDecided, orjson.dumps(event))
+    assert (read.analysis.outcome, read.analysis.extent) == (Outcome.SUSPECTED, Extent.ALL)
+    assert read.label.extent is Extent.NONE, "people may state it"
+    event["analysis"]["outcome"] = "of_tomorrow"
+    with pytest.raises(InvalidRecord, match=r"analysis\.outcome"):
+        parse(TrackDecided, orjson.dumps(event))
 
 
 def test_every_record_has_a_golden_line() -> None:

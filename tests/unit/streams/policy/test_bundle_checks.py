@@ -44,7 +44,7 @@ def test_ids_stand_once() -> None:
 @pytest.mark.parametrize(
     ("when", "loads"),
     [
-        ('ai.outcome == "ai_likely"', False),
+        ('ai.outcome == "suspected"', False),
         ('label.extent == "All" && ai.p_value < 0.000001', False),
         ('declared.mismatch && declared.ai == "None"', False),  # the same score twice
         ('label.source in ["detector", "reviewer"]', False),
@@ -56,14 +56,14 @@ def test_ids_stand_once() -> None:
         ("uploader.fraud_score > 0.1", False),  # a little of everything is in everybody
         # A person may have declared that there is none.
         ('label.source in ["reviewer", "appeal"]', False),
-        ('label.source == "registry" && ai.outcome == "ai_likely"', False),
-        ('review.by_person && ai.outcome == "ai_likely"', False),
-        ('size(review.findings) > 0 && ai.outcome == "ai_likely"', False),
-        ('"not_fraud" in review.findings && ai.outcome == "ai_likely"', False),
-        ('provenance.state == "trusted" && ai.outcome == "ai_likely"', False),
-        ('provenance.aigc == "3" && ai.outcome == "ai_likely"', False),  # a detector's word
-        ('size(declared.components) > 0 && ai.outcome == "ai_likely"', False),  # its cover
-        ('rights.agreement == "revoked" && ai.outcome == "ai_likely"', False),
+        ('label.source == "registry" && ai.outcome == "suspected"', False),
+        ('review.by_person && ai.outcome == "suspected"', False),
+        ('size(review.findings) > 0 && ai.outcome == "suspected"', False),
+        ('"not_fraud" in review.findings && ai.outcome == "suspected"', False),
+        ('provenance.state == "trusted" && ai.outcome == "suspected"', False),
+        ('provenance.aigc == "3" && ai.outcome == "suspected"', False),  # a detector's word
+        ('size(declared.components) > 0 && ai.outcome == "suspected"', False),  # its cover
+        ('rights.agreement == "revoked" && ai.outcome == "suspected"', False),
         ('label.extent == "All" && label.source in ["reviewer", "appeal"]', True),
         ('label.extent == "All" && label.source == "registry"', True),
         ('"impersonation" in review.findings', True),

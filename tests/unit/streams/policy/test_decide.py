@@ -48,7 +48,7 @@ from tests.support.policy_table import (
 def test_the_track_of_another_distributor_is_reviewed(
     distributors: tuple[str | None, ...], by: str | None, asks: bool
 ) -> None:
-    event = classified(Outcome.HUMAN_LIKELY, p_value=0.7, distributor=by)
+    event = classified(Outcome.NO_TRACE, p_value=0.7, distributor=by)
     known = facts(event, rulings=Rulings(distributors=distributors))
     records = decide(event, POLICY, known)
     assert (records.requested is not None) is asks

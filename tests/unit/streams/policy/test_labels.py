@@ -29,11 +29,12 @@ from tests.support.policy_table import generator
 @pytest.mark.parametrize(
     ("outcome", "analysed", "extent"),
     [
-        (Outcome.AI_LIKELY, Extent.ALL, Extent.ALL),
-        (Outcome.AI_LIKELY, Extent.PARTLY, Extent.PARTLY),
-        (Outcome.AI_LIKELY, Extent.UNKNOWN, Extent.UNKNOWN),
-        (Outcome.AI_LIKELY, Extent.NONE, Extent.UNKNOWN),
-        (Outcome.HUMAN_LIKELY, Extent.NONE, Extent.NONE),
+        (Outcome.IDENTIFIED, Extent.ALL, Extent.ALL),
+        (Outcome.IDENTIFIED, Extent.PARTLY, Extent.PARTLY),
+        (Outcome.IDENTIFIED, Extent.UNKNOWN, Extent.UNKNOWN),
+        (Outcome.IDENTIFIED, Extent.NONE, Extent.UNKNOWN),
+        (Outcome.SUSPECTED, Extent.PARTLY, Extent.PARTLY),
+        (Outcome.NO_TRACE, Extent.UNKNOWN, Extent.UNKNOWN),
         (Outcome.UNCERTAIN, Extent.UNKNOWN, Extent.UNKNOWN),
         (Outcome.NOT_ASSESSABLE, Extent.UNKNOWN, Extent.UNKNOWN),
     ],
@@ -45,19 +46,21 @@ def test_the_detector_suspects(outcome: Outcome, analysed: Extent, extent: Exten
         extent,
         Certainty.SUSPECTED,
     )
-    assert label.generator == (None if extent is Extent.NONE else "clockwork")
+    assert label.generator == "clockwork"
+    assert label.tier == (outcome.value if outcome.finds_ai else None)
 
 
 @pytest.mark.parametrize(
     ("declared", "outcome", "source", "extent"),
     [
-        (None, Outcome.AI_LIKELY, LabelSource.DETECTOR, Extent.ALL),
-        ("None", Outcome.AI_LIKELY, LabelSource.DETECTOR, Extent.ALL),
+        (None, Outcome.IDENTIFIED, LabelSource.DETECTOR, Extent.ALL),
+        ("None", Outcome.IDENTIFIED, LabelSource.DETECTOR, Extent.ALL),
         ("None", Outcome.UNCERTAIN, LabelSource.DETECTOR, Extent.UNKNOWN),
-        ("None", Outcome.HUMAN_LIKELY, LabelSource.DETECTOR, Extent.NONE),
-        ("All", Outcome.HUMAN_LIKELY, LabelSource.DECLARATION, Extent.ALL),
+        ("None", Outcome.SUSPECTED, LabelSource.DETECTOR, Extent.ALL),
+        ("None", Outcome.NO_TRACE, LabelSource.DECLARATION, Extent.NONE),
+        ("All", Outcome.NO_TRACE, LabelSource.DECLARATION, Extent.ALL),
         ("All", Outcome.NOT_ASSESSABLE, LabelSource.DECLARATION, Extent.ALL),
-        ("Partly", Outcome.AI_LIKELY, LabelSource.DECLARATION, Extent.PARTLY),
+        ("Partly", Outcome.IDENTIFIED, LabelSource.DECLARATION, Extent.PARTLY),
     ],
 )
 def test_a_declaration_of_ai_is_believed_and_one_of_none_is_not(
@@ -65,7 +68,8 @@ def test_a_declaration_of_ai_is_believed_and_one_of_none_is_not(
 ) -> None:
     event = classified(outcome, declared=Declaration.model_validate({"contains_ai": declared}))
     label_list = labels(event)
-    assert len(label_list) == (1 if declared is None else 2)
+    silent = (declared, outcome) == ("None", Outcome.NO_TRACE)
+    assert len(label_list) == (1 if declared is None or silent else 2)
     label = effective(label_list)
     assert (label.source, label.extent) == (source, extent)
     if source is LabelSource.DECLARATION:
@@ -74,12 +78,12 @@ def test_a_declaration_of_ai_is_believed_and_one_of_none_is_not(
 
 def test_artwork_is_labelled_apart() -> None:
     drawn = Declaration(contains_ai="All", components=("artwork",))
-    label_list = labels(classified(Outcome.HUMAN_LIKELY, declared=drawn))
+    label_list = labels(classified(Outcome.NO_TRACE, declared=drawn))
     assert [label.subject for label in label_list] == ["recording", "artwork"]
-    assert effective(label_list).extent is Extent.NONE
+    assert effective(label_list).extent is Extent.UNKNOWN
 
     both = Declaration(contains_ai="Partly", components=("vocals", "artwork"))
-    label_list = labels(classified(Outcome.HUMAN_LIKELY, declared=both))
+    label_list = labels(classified(Outcome.NO_TRACE, declared=both))
     assert [(label.subject, label.components) for label in label_list[1:]] == [
         ("recording", ("vocals",)),
         ("artwork", ("artwork",)),
@@ -168,7 +172,7 @@ def test_a_changed_manifest_is_never_a_sign_of_no_ai(state: Any, extent: Extent)
 def test_what_a_changed_manifest_asserted_stays_declared(extent: Extent) -> None:
     signed = mark(kind="c2pa", intact=False)
     answer = Provenance(state="invalid", extent=extent, marks=(signed,))
-    event = classified(Outcome.HUMAN_LIKELY).model_copy(update={"provenance": answer})
+    event = classified(Outcome.NO_TRACE).model_copy(update={"provenance": answer})
     label = effective(labels(event))
     assert (label.source, label.certainty) == (LabelSource.PROVENANCE, Certainty.DECLARED)
     assert (label.extent, label.origin, label.mark) == (extent, "c2pa", signed)
@@ -181,7 +185,7 @@ def mark(generator: str = "Suno", kind: MarkKind = "tag", **rest: Any) -> Mark:
 
 
 @pytest.mark.parametrize("kind", ["tag", "graph", "c2pa"])
-@pytest.mark.parametrize("outcome", [Outcome.HUMAN_LIKELY, Outcome.UNCERTAIN, Outcome.AI_LIKELY])
+@pytest.mark.parametrize("outcome", [Outcome.NO_TRACE, Outcome.UNCERTAIN, Outcome.IDENTIFIED])
 def test_a_mark_declares_and_names_generator_and_song(kind: MarkKind, outcome: Outcome) -> None:
     left = mark(kind=kind, song_id="s-1")
     event = classified(outcome).model_copy(update={"provenance": Provenance(marks=(left,))})
@@ -220,7 +224,7 @@ def test_a_mark_contradicts_a_declaration_of_none_alone() -> None:
         ("None", None, False),
     ):
         delivered = Declaration.model_validate({"contains_ai": declared})
-        event = classified(Outcome.HUMAN_LIKELY, declared=delivered)
+        event = classified(Outcome.NO_TRACE, declared=delivered)
         event = event.model_copy(update={"provenance": provenance})
         (scoped,) = evaluate_territories(event, facts(event), bundle(rule())).everywhere
         assert scoped.values["declared.mismatch"] is contradicts
@@ -240,7 +244,7 @@ def test_a_mark_names_the_generator_for_licences_and_grants_none() -> None:
 
 
 def test_a_registrant_states_what_its_own_recordings_are() -> None:
-    event = classified(Outcome.HUMAN_LIKELY, isrc="USRC17607839")
+    event = classified(Outcome.NO_TRACE, isrc="USRC17607839")
     own: dict[str, Any] = {"subject": {"isrcs": ["USRC17607839"]}, "extent": "All"}
     known = facts(event, agreement(**own))
     label = effective(labels_from(event, known))
@@ -262,18 +266,18 @@ def test_contributors_declare_as_well() -> None:
 
 
 def test_artwork_may_be_declared_by_itself() -> None:
-    event = classified(Outcome.HUMAN_LIKELY, declared=Declaration(artwork_contains_ai="All"))
+    event = classified(Outcome.NO_TRACE, declared=Declaration(artwork_contains_ai="All"))
     label_list = labels(event)
     drawn = effective_artwork(label_list)
     assert drawn is not None
     assert drawn.extent is Extent.ALL
-    assert effective(label_list).extent is Extent.NONE
+    assert effective(label_list).extent is Extent.UNKNOWN
     assert effective_artwork(labels(classified())) is None
 
 
 def test_a_tag_that_only_suspects_is_a_score_and_no_statement() -> None:
     tag = Provenance(aigc=Aigc(label="3", producer="Another Platform"))
-    event = classified(Outcome.HUMAN_LIKELY).model_copy(update={"provenance": tag})
+    event = classified(Outcome.NO_TRACE).model_copy(update={"provenance": tag})
     labels = labels_of(event, assertions_of(event, facts(event)))
     (tagged,) = [one for one in labels if one.source is LabelSource.PROVENANCE]
     assert tagged.certainty is Certainty.SUSPECTED

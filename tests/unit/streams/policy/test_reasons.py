@@ -6,6 +6,7 @@ from streams.policy.transparency import EEA, faults
 from tests.support.policy_table import (
     AI,
     ALL,
+    FRAUD,
     IMPERSONATES,
     IN_DE,
     LICENSED,
@@ -37,12 +38,9 @@ def test_every_restriction_has_a_statement_that_the_database_takes(row: Row) -> 
         assert "None" not in decisions.statement.texts[language]
 
 
-def test_a_suspected_track_is_told_what_why_and_how_to_object() -> None:
+def test_an_identified_track_is_told_what_why_and_how_to_object() -> None:
     _, written = statement((NOTHING, AI, {}))
-    assert written.fields["decision_visibility"] == [
-        "DECISION_VISIBILITY_CONTENT_DEMOTED",
-        "DECISION_VISIBILITY_CONTENT_LABELLED",
-    ]
+    assert written.fields["decision_visibility"] == ["DECISION_VISIBILITY_CONTENT_LABELLED"]
     assert written.fields["automated_detection"] == "Yes"
     assert written.fields["automated_decision"] == "AUTOMATED_DECISION_FULLY"
     assert written.fields["content_type"] == ["CONTENT_TYPE_AUDIO", "CONTENT_TYPE_SYNTHETIC_MEDIA"]
@@ -95,10 +93,12 @@ def test_the_texts_say_where_and_until_when_each_thing_holds() -> None:
 
 
 def test_a_text_names_the_fact_before_what_follows_from_it() -> None:
-    _, written = statement((NOTHING, AI, {}))
+    _, written = statement((ALL, AI, {}))
     for language, fact, follows in (
-        ("en", "suggests that this recording", "are not part of algorithmic"),
-        ("de", "Unsere Analyse", "sind nicht Teil"),
+        ("en", "states that it was made with AI", "are not part of algorithmic"),
+        ("de", "Laut Angabe", "sind nicht Teil"),
     ):
         assert written.texts[language].index(fact) < written.texts[language].index(follows)
+    _, written = statement((NOTHING, AI, {}))
     assert "Grundlage: unsere automatische Analyse des Tons." in written.texts["de"]
+    assert "identifies this recording as made with AI" in written.texts["en"]

@@ -73,7 +73,9 @@ def test_a_licence_covers_what_the_detector_finds() -> None:
 
 def test_human_music_needs_no_licence() -> None:
     event = classified(
-        Outcome.HUMAN_LIKELY, declared=Declaration(tools=(LICENSED,)), territories=("DE",)
+        Outcome.NO_TRACE,
+        declared=Declaration(contains_ai="None", tools=(LICENSED,)),
+        territories=("DE",),
     )
     assert not effective(labels(event)).licensed
 

@@ -73,7 +73,7 @@ DECLARED = (
 def events(draw: st.DrawFn) -> TrackClassified:
     """A track that is AI by the detector only."""
     event = classified(
-        Outcome.AI_LIKELY,
+        Outcome.IDENTIFIED,
         draw(st.sampled_from([Extent.ALL, Extent.PARTLY])),
         declared=draw(st.sampled_from(DECLARED)),
         isrc=draw(st.sampled_from([None, ISRC])),

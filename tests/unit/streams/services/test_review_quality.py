@@ -44,7 +44,7 @@ def test_second_reviews_and_golden_tracks_measure_and_label_nothing(
         assert second_id is not None
         verdict = reviews.give(ledger, second_id, bob, form(Extent.ALL))
         assert verdict.second_review_of is not None
-    golden, _ = tell(ledger, "T-gold", Outcome.HUMAN_LIKELY, declared=Declaration())
+    golden, _ = tell(ledger, "T-gold", Outcome.NO_TRACE, declared=Declaration())
     review_quality.make_golden(ledger, lead, golden.upload_id, "None", "we recorded it")
     assert review_quality.give_golden(ledger, lead) == 1
     assert review_quality.give_golden(ledger, lead) == 0
@@ -71,7 +71,7 @@ def test_a_sample_of_what_is_decided_automatically_tells_of_all_of_it(
 ) -> None:
     """A rule's ``sample_to_review`` asks a person about a share of what it decided by itself."""
     text, _, _ = Path(Settings().policy).read_text().partition("\ntests:\n")
-    place = "  - id: suspected-all\n"
+    place = "  - id: identified-all\n"
     assert place in text
     sampled = text.replace(place, f"{place}    sample_to_review: 1\n")
     (tmp_path / "policy.yaml").write_text(sampled)

@@ -11,7 +11,7 @@ import torch
 
 from detector.errors import Fatal, ModelError
 from detector.observation.observation import Observation
-from detector.types import Assessment
+from detector.types import Assessment, Rates
 from streams.runtime.settings import Settings
 from streams.services.scoring import Batcher, ShadowModel
 from tests.support.scoring import MODEL, counted, observation
@@ -24,17 +24,17 @@ class CountingModel:
     batches: list[int] = field(default_factory=list)
     fault: Exception | None = None
 
-    def assess(self, observations: Sequence[Observation], alpha: float) -> list[Assessment]:
+    def assess(self, observations: Sequence[Observation], rates: Rates) -> list[Assessment]:
         self.batches.append(len(observations))
         if self.fault is not None:
             raise self.fault
-        return MODEL.assess(observations, alpha)
+        return MODEL.assess(observations, rates)
 
 
 async def with_batcher(
     model: CountingModel, observations: list[Observation], *, size: int, cancel: int | None = None
 ) -> list[Any]:
-    batcher = Batcher(model, 0.01, size, 0.05)  # type: ignore[arg-type]  # counts, then is the model
+    batcher = Batcher(model, Rates(), size, 0.05)  # type: ignore[arg-type]  # counts, then is the model
     scoring = asyncio.create_task(batcher.run())
     waiting = [asyncio.create_task(batcher.assess(one)) for one in observations]
     if cancel is not None:
@@ -51,7 +51,7 @@ def test_what_waits_goes_together_and_company_changes_no_answer() -> None:
     model = CountingModel()
     answers = asyncio.run(with_batcher(model, observations, size=4))
     assert model.batches == [4, 3]
-    alone = [MODEL.assess([one], 0.01)[0] for one in observations]
+    alone = [MODEL.assess([one], Rates())[0] for one in observations]
     assert answers == alone
     assert alone[-1].reason == "too_short"
 
@@ -60,7 +60,7 @@ def test_a_cancelled_event_does_not_disturb_the_others() -> None:
     observations = [observation(seed) for seed in range(3)]
     answers = asyncio.run(with_batcher(CountingModel(), observations, size=8, cancel=1))
     assert isinstance(answers[1], asyncio.CancelledError)
-    assert [answers[0], answers[2]] == MODEL.assess([observations[0], observations[2]], 0.01)
+    assert [answers[0], answers[2]] == MODEL.assess([observations[0], observations[2]], Rates())
 
 
 def test_a_device_that_fails_stops_the_worker() -> None:
@@ -78,10 +78,10 @@ class Allergic:
     version: str = "1"
     digest: str = "cd" * 32
 
-    def assess(self, observations: Sequence[Observation], alpha: float) -> list[Assessment]:
+    def assess(self, observations: Sequence[Observation], rates: Rates) -> list[Assessment]:
         if any(one is self.cannot for one in observations):
             raise IndexError("tuple index out of range")
-        return MODEL.assess(observations, alpha)
+        return MODEL.assess(observations, rates)
 
 
 def test_one_bad_observation_fails_alone_and_scoring_goes_on() -> None:
@@ -92,7 +92,7 @@ def test_one_bad_observation_fails_alone_and_scoring_goes_on() -> None:
         type(answers[1]) is IndexError
     )  # a dead letter (streams.runtime.kafka.handling), not Fatal
     others = [0, 2, 3]
-    expected = MODEL.assess([observations[index] for index in others], 0.01)
+    expected = MODEL.assess([observations[index] for index in others], Rates())
     assert [answers[index] for index in others] == expected
 
 
@@ -102,7 +102,7 @@ def test_a_bad_observation_costs_the_others_no_answer_of_the_shadow() -> None:
     allergic: Any = Allergic(observations[1])
 
     async def answers(model: Any, candidate: Any) -> list[Any]:
-        batcher = Batcher(model, 0.01, 3, 0.05, ShadowModel(candidate, MODEL.name))
+        batcher = Batcher(model, Rates(), 3, 0.05, ShadowModel(candidate, MODEL.name))
         scoring = asyncio.create_task(batcher.run())
         waiting = (batcher.assess(one) for one in observations)
         answer = await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), 30)
@@ -120,6 +120,6 @@ def test_a_bad_observation_costs_the_others_no_answer_of_the_shadow() -> None:
 
 def test_a_shadow_must_support_the_alpha_too(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="needs at least 9999"):
-        ShadowModel.load(Settings().model, "cpu", MODEL, 0.0001)
+        ShadowModel.load(Settings().model, "cpu", MODEL, Rates(0.0001))
     with pytest.raises(ModelError, match="is not a model folder"):
-        ShadowModel.load(tmp_path, "cpu", MODEL, 0.01)
+        ShadowModel.load(tmp_path, "cpu", MODEL, Rates())

@@ -53,7 +53,7 @@ def test_it_names_the_trace_that_decided(
 
 
 def test_it_says_how_many_people_are_as_conspicuous() -> None:
-    analysis = classified(Outcome.AI_LIKELY).analysis
+    analysis = classified(Outcome.IDENTIFIED).analysis
     few = wording.explanation(analysis.model_copy(update={"p_value": 0.0068}))
     none = wording.explanation(analysis.model_copy(update={"p_value": 0.0004}))
     assert "About 7 in 1,000 recordings by people" in few

@@ -12,6 +12,7 @@ from prometheus_client import REGISTRY
 
 from detector.errors import BadInput
 from detector.observation.observation import VERSION
+from detector.types import Rates
 from streams.contract.records import (
     AudioFacts,
     Mark,
@@ -63,7 +64,7 @@ async def classified(
     matches: tuple[Match, ...] = (),
     provenance: Provenance | None = None,
 ) -> list[TrackClassified]:
-    batcher = Batcher(MODEL, 0.01, 8, 0.0, shadow)
+    batcher = Batcher(MODEL, Rates(), 8, 0.0, shadow)
     scoring = asyncio.create_task(batcher.run())
     reference = ModelRef(name=MODEL.name, version=MODEL.version, digest=MODEL.digest)
     with ThreadPoolExecutor(2) as threads:
@@ -136,7 +137,7 @@ def test_the_same_event_gives_the_same_record(store: ArtefactStore) -> None:
     reference = put(store, observation(1).to_bytes())
     first, second = asyncio.run(classified(store, reference, reference))
     assert first.to_bytes() == second.to_bytes()
-    assert first.analysis.outcome is Outcome.HUMAN_LIKELY
+    assert first.analysis.outcome is Outcome.NO_TRACE
     assert first.analysis.model.digest == MODEL.digest
 
 
@@ -180,11 +181,11 @@ def test_a_flip_is_counted_by_its_direction(store: ArtefactStore) -> None:
         },
     )
     (output,) = asyncio.run(classified(store, reference, shadow=ShadowModel(eager, MODEL.name)))
-    assert output.analysis.outcome is Outcome.HUMAN_LIKELY
+    assert output.analysis.outcome is Outcome.NO_TRACE
     assert output.shadow is not None
-    assert output.shadow.outcome is Outcome.AI_LIKELY
+    assert output.shadow.outcome is Outcome.IDENTIFIED
     assert counted("eager", "flips_to_ai") == 1
-    (human,), (ai,) = (one.assess([observation(1)], 0.01) for one in (MODEL, eager))
+    (human,), (ai,) = (one.assess([observation(1)], Rates()) for one in (MODEL, eager))
     assert compare(ai, human) == "flips_from_ai"
     assert compare(human, replace(human, outcome="uncertain")) == "differs"
 
@@ -193,6 +194,6 @@ def test_a_shadow_that_fails_costs_no_answer(store: ArtefactStore) -> None:
     reference = put(store, observation(1).to_bytes())
     broken = replace(MODEL, name="broken", lattice=None)  # type: ignore[arg-type]  # that is the fault
     (output,) = asyncio.run(classified(store, reference, shadow=ShadowModel(broken, MODEL.name)))
-    assert output.analysis.outcome is Outcome.HUMAN_LIKELY
+    assert output.analysis.outcome is Outcome.NO_TRACE
     assert output.shadow is None
     assert counted("broken", "failed") == 1

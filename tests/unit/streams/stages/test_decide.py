@@ -54,7 +54,7 @@ def test_the_records_point_at_each_other() -> None:
 
 
 def test_without_doubt_there_is_no_review() -> None:
-    records = decide(classified(Outcome.HUMAN_LIKELY, p_value=0.7), POLICY)
+    records = decide(classified(Outcome.NO_TRACE, p_value=0.7), POLICY)
     decided, requested = records.decided, records.requested
     assert requested is None
     assert decided.review_task_id is None

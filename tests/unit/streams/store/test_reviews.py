@@ -123,7 +123,7 @@ def test_a_distributor_has_the_outcomes_of_its_latest_uploads(ledger: Ledger) ->
         tell(ledger, f"T-{number}", distributor="Label A")
     tell(ledger, "T-9", distributor="Label B")
     with ledger.reading() as connection:
-        assert reviews.outcomes_of_distributor(connection, "Label A") == {"ai_likely": 3}
+        assert reviews.outcomes_of_distributor(connection, "Label A") == {"identified": 3}
         assert reviews.outcomes_of_distributor(connection, "Label C") == {}
         assert reviews.outcomes_of_distributor(connection, None) == {}
 

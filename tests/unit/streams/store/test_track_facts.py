@@ -62,9 +62,9 @@ def test_the_registry_is_read_again_once_it_has_grown(
 
 def test_of_each_rule_the_last_switch_counts(ledger: Ledger) -> None:
     facts = TrackFacts(ledger)
-    changes = [switched("on", 2), switched("killed", 1), switched("tripped", 1, "suspected-all")]
+    changes = [switched("on", 2), switched("killed", 1), switched("tripped", 1, "identified-all")]
     store(ledger, topics.POLICIES_CHANGED, changes)
-    assert facts.registry(POLICY.name, fresh=True)[1] == {"suspected-all"}
+    assert facts.registry(POLICY.name, fresh=True)[1] == {"identified-all"}
     assert facts.registry("another policy")[1] == set()
 
 

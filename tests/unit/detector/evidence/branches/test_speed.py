@@ -9,6 +9,7 @@ from detector.evidence.branch import LOOPED_MOST, BranchScores
 from detector.evidence.branches.speed import BRANCH as SPEED
 from detector.evidence.combination import strongest
 from detector.evidence.registry import MULTIPLICITY_PENALTY
+from detector.types import Rates
 from tests.support.evidence import (
     CALIBRATION,
     PLAIN,
@@ -38,14 +39,14 @@ def test_templates_at_the_altered_speed_are_a_second_witness_of_it() -> None:
 
 
 def test_an_altered_speed_is_found_by_its_own_look_alone(model: Model) -> None:
-    (answer,) = model.assess([sped()], 0.01)
+    (answer,) = model.assess([sped()], Rates())
     evidence = {one.kind: one for one in answer.evidence}
-    assert answer.outcome == "ai_likely"
+    assert answer.outcome == "suspected"
     assert "altered by +3.0%" in evidence["speed"].sentence
     assert evidence["speed"].rate_hz == pytest.approx(86.13 * 1.03, rel=1e-3)
     assert answer.coverage == pytest.approx(1, abs=0.2)  # at the rate in the recording
-    (blind,) = without(model, "speed").assess([sped()], 0.01)
-    assert blind.outcome != "ai_likely"
+    (blind,) = without(model, "speed").assess([sped()], Rates())
+    assert not blind.finds_ai
 
 
 def test_a_pulse_at_an_altered_speed_is_claimed_only_where_there_is_one() -> None:

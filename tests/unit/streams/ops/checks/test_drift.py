@@ -107,7 +107,7 @@ def test_shares_by_deliverer(ledger: Ledger) -> None:
                 DECISIONS,
                 decision_id=item,
                 upload_id=item,
-                outcome="ai_likely" if recent else "human_likely",
+                outcome="identified" if recent else "no_trace",
                 recorded_at=now - timedelta(minutes=5 if recent else 300),
             ),
         ]

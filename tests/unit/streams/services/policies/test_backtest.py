@@ -19,7 +19,7 @@ from tests.support.publishing_helpers import LIVE, NOW, TEXT, text_with
 def test_a_backtest_says_what_would_change_and_changes_nothing(ledger: Ledger) -> None:
     messages = []
     for number in range(6):
-        outcome = Outcome.AI_LIKELY if number % 2 else Outcome.HUMAN_LIKELY
+        outcome = Outcome.IDENTIFIED if number % 2 else Outcome.NO_TRACE
         event = classified(outcome, p_value=0.5, track_id=f"T-{number}", distributor="Acme")
         messages += [message(topics.CLASSIFIED, event, number)]
         messages += [message(topics.DECIDED, decide(event, LIVE).decided, number)]
@@ -28,17 +28,17 @@ def test_a_backtest_says_what_would_change_and_changes_nothing(ledger: Ledger) -
     assert ids == [f"T-{number}" for number in range(6)]
     assert list(tracks_since(ledger, None, 2)) == ["T-0", "T-1"]
     assert list(tracks_since(ledger, datetime(2100, 1, 1, tzinfo=UTC))) == []
-    report = backtest(ledger, parse(text_with("live", "2.3.0"), "p"), NOW, ids).as_data()
+    report = backtest(ledger, parse(text_with("live", "3.1.0"), "p"), NOW, ids).as_data()
     assert report["tracks"] == 6
     assert report["hits"]["mine"] == 3
     assert report["flips"] == [
-        {"dimension": "recommendation", "from": "exclude_algorithmic", "to": "exclude_all",
+        {"dimension": "recommendation", "from": "allow", "to": "exclude_all",
          "tracks": 3},
     ]  # fmt: skip
     assert report["by_distributor"] == {"Acme": {"tracks": 6, "recommendation": 3}}
     assert [one["track_id"] for one in report["changed"]] == ["T-1", "T-3", "T-5"]
     assert report["precision"] == {}
-    trial = backtest(ledger, parse(text_with("shadow", "2.3.0"), "p"), NOW, ids).as_data()
+    trial = backtest(ledger, parse(text_with("shadow", "3.1.0"), "p"), NOW, ids).as_data()
     assert (trial["flips"], trial["on_trial"]["mine"]) == ([], 3)
     assert trial["would_flip"][0]["tracks"] == 3
 
@@ -47,7 +47,7 @@ US_ALONE = """\
 overrides:
   - id: us-badge
     scope: {territories: [US]}
-    off: [suspected-all]
+    off: [identified-all]
     expires: 2027-06-30
     why: No badge there.
 
@@ -62,7 +62,7 @@ def test_a_backtest_sees_every_territory(ledger: Ledger) -> None:
         messages += [message(topics.DECIDED, decide(event, LIVE).decided, number)]
     project(ledger, messages)
     ids = list(tracks_since(ledger, None))
-    policy = TEXT.replace("version: 2.2.0", "version: 2.3.0")
+    policy = TEXT.replace("version: 3.0.0", "version: 3.1.0")
     changed = parse(policy.replace("agreements:\n", US_ALONE + "agreements:\n"), "p")
     report = backtest(ledger, changed, NOW, ids).as_data()
     badge = {"dimension": "display", "from": "ai_badge", "to": "none"}
@@ -70,7 +70,7 @@ def test_a_backtest_sees_every_territory(ledger: Ledger) -> None:
         badge | {"territories": ["US"], "tracks": 2},
         badge | {"tracks": 1},  # delivered for the US alone
     ]
-    assert report["hits"]["suspected-all"] == 3
+    assert report["hits"]["identified-all"] == 3
     assert report["changed"][0]["changes"] == [badge | {"territories": ["US"]}]
     assert [one["track_id"] for one in report["changed"]] == ["T-0", "T-1", "T-2"]
 
@@ -83,7 +83,7 @@ def test_a_backtest_sees_trials_in_every_territory(ledger: Ledger) -> None:
     facts = TrackFacts(ledger).facts(event, NOW, LIVE.name)
     before = decide(event, LIVE, facts).decided
     project(ledger, [message(topics.CLASSIFIED, event), message(topics.DECIDED, before)])
-    text = text_with("shadow", "2.3.0").replace(
+    text = text_with("shadow", "3.1.0").replace(
         '== "All"\n    actions', '== "All" && label.licensed\n    actions'
     )
     policy = parse(text.replace("  - id: mine", "  - id: mine\n    despite_licence: true"), "p")
@@ -125,9 +125,9 @@ def test_precision_is_of_what_held_before_people_looked(ledger: Ledger) -> None:
         messages += [message(topics.DECIDED, decide(event, LIVE, facts).decided, number)]
         messages += [message(topics.REVIEWS_DECIDED, one) for one in spoken]
     project(ledger, messages)
-    policy = parse(text_with("shadow", "2.3.0"), "p")
+    policy = parse(text_with("shadow", "3.1.0"), "p")
     report = backtest(ledger, policy, NOW, list(answer)).as_data()
-    for name in ("suspected-all", "mine"):
+    for name in ("identified-all", "mine"):
         assert report["precision"][name] == {"reviewed": 2, "right": 1}
     assert "established-all" not in report["precision"]  # holds by a person's verdict
     assert "fraud-suspected" not in report["precision"]

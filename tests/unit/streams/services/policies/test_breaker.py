@@ -18,7 +18,7 @@ from tests.support.publishing_helpers import NOW, OUT
 def test_a_rule_that_jumps_is_switched_off_once() -> None:
     policy = bundle(rule(actions={"recommendation": "exclude_all"}))
     hit, miss = (decide(classified(outcome, p_value=0.5), policy)
-                 for outcome in (Outcome.AI_LIKELY, Outcome.HUMAN_LIKELY))  # fmt: skip
+                 for outcome in (Outcome.IDENTIFIED, Outcome.NO_TRACE))  # fmt: skip
     breaker = Breaker()
     moved = metrics.RULES_TRIPPED.labels("one")._value
     before = moved.get()
@@ -41,7 +41,7 @@ def test_a_rule_that_jumps_is_switched_off_once() -> None:
 def test_badges_and_trials_are_never_tripped(changed: dict[str, Any]) -> None:
     policy = bundle(rule(**changed))
     hit, miss = (decide(classified(outcome, p_value=0.5), policy)
-                 for outcome in (Outcome.AI_LIKELY, Outcome.HUMAN_LIKELY))  # fmt: skip
+                 for outcome in (Outcome.IDENTIFIED, Outcome.NO_TRACE))  # fmt: skip
     breaker = Breaker()
     for _ in range(BASELINE + WINDOW):
         assert breaker.saw(miss, policy, "", NOW) == []
@@ -58,7 +58,7 @@ def test_one_distributor_disables_no_rule_for_the_others(
     """Sixteen uploads with claimed metadata did, and a removed recording could come back."""
     policy = bundle(rule(actions={"recommendation": "exclude_all"}))
     hit, miss = (decide(classified(outcome, p_value=0.5), policy)
-                 for outcome in (Outcome.AI_LIKELY, Outcome.HUMAN_LIKELY))  # fmt: skip
+                 for outcome in (Outcome.IDENTIFIED, Outcome.NO_TRACE))  # fmt: skip
     breaker = Breaker()
     for number in range(BASELINE + WINDOW):
         breaker.saw(miss, policy, "ABCD"[number % 4], NOW)

@@ -45,20 +45,20 @@ def released(text: str, by: str, ledger: Ledger) -> PolicyChanged:
 
 def test_what_is_on_trial_takes_one_and_a_restriction_two(ledger: Ledger, quick: None) -> None:
     policies = Policies(Settings().policy, ledger)
-    assert released(text_with("shadow", "2.3.0"), "alice", ledger).state == "live"
-    assert policies.current().version == "2.3.0"
-    live = text_with("live", "2.4.0")
+    assert released(text_with("shadow", "3.1.0"), "alice", ledger).state == "live"
+    assert policies.current().version == "3.1.0"
+    live = text_with("live", "3.2.0")
     assert released(live, "alice", ledger).state == "proposed"
     assert released(live, "alice", ledger).state == "proposed"  # another person must approve
-    assert policies.current().version == "2.3.0"
+    assert policies.current().version == "3.1.0"
     second = released(live, "bob", ledger)
     assert (second.state, second.approved_by) == ("live", ("alice", "bob"))
-    assert policies.current().version == "2.4.0"
+    assert policies.current().version == "3.2.0"
 
 
 @pytest.mark.parametrize("name", ["Alice", " alice", "ALICE\u00a0"])
 def test_one_person_is_one_however_the_name_is_spelt(ledger: Ledger, name: str) -> None:
-    live = text_with("live", "2.3.0")
+    live = text_with("live", "3.1.0")
     assert released(live, "alice", ledger).state == "proposed"
     again = released(live, approver(ledger, name)[0], ledger)
     assert (again.state, again.approved_by) == ("proposed", ("alice",))
@@ -80,7 +80,7 @@ def test_where_there_are_accounts_approvers_have_one(ledger: Ledger) -> None:
     [
         (TEXT, "running already"),
         (TEXT.replace("borderline: 0.02", "borderline: 0.03"), "is not above"),
-        (text_with("live", "2.3.0").replace("name: earmark-default", "name: other"), "is called"),
+        (text_with("live", "3.1.0").replace("name: earmark-default", "name: other"), "is called"),
     ],
 )
 def test_what_cannot_be_released(ledger: Ledger, text: str, answer: str) -> None:
@@ -105,13 +105,13 @@ def test_a_rule_is_switched_off_and_on(ledger: Ledger) -> None:
 
 
 def test_every_change_is_stored_with_its_audit_entry(ledger: Ledger) -> None:
-    released(text_with("shadow", "2.3.0"), "alice", ledger)
+    released(text_with("shadow", "3.1.0"), "alice", ledger)
     switch_rule(Settings(), ledger, "stay-down", "killed", "bob", "too many")
     with ledger.reading() as connection:
         rows = connection.execute(sqlalchemy.select(AUDIT).order_by(AUDIT.c.sequence)).all()
         waiting = connection.scalars(sqlalchemy.select(OUTBOX.c.topic)).all()
     assert [(row.actor, row.action, row.subject) for row in rows] == [
-        ("alice", "policy_bundle_changed", f"{LIVE.name} 2.3.0"),
+        ("alice", "policy_bundle_changed", f"{LIVE.name} 3.1.0"),
         ("bob", "policy_rule_changed", "stay-down"),
     ]
     assert json.loads(rows[1].detail)["why"] == "too many"
@@ -127,5 +127,5 @@ def test_where_the_broker_is_away_the_change_is_in_use(
 
     monkeypatch.setattr(Relay, "relay", away)
     with pytest.raises(BrokerAway, match="is stored and holds"):
-        released(text_with("shadow", "2.3.0"), "alice", ledger)
-    assert running(Settings(), ledger).version == "2.3.0"
+        released(text_with("shadow", "3.1.0"), "alice", ledger)
+    assert running(Settings(), ledger).version == "3.1.0"

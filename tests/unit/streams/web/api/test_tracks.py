@@ -16,7 +16,7 @@ def test_a_track_from_upload_to_labels(console: Console, program: TestClient) ->
     assert track.json()["decision"]["decision_id"] == decided.decision_id
     status = program.get(f"uploads/{decided.upload_id}").json()
     assert (status["status"], status["outcome"], status["extent"]) == (
-        *("decided", "ai_likely", "All"),
+        *("decided", "identified", "All"),
     )
     assert program.get(f"uploads/{decided.upload_id}/decision").json()["track_id"] == "T/1 ü"
     assert program.get(f"decisions/{decided.decision_id}").json() == json.loads(
