@@ -6,7 +6,6 @@ from streams.policy.transparency import EEA, faults
 from tests.support.policy_table import (
     AI,
     ALL,
-    FRAUD,
     IMPERSONATES,
     IN_DE,
     LICENSED,
