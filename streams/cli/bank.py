@@ -1,4 +1,7 @@
-"""``earmark bank``: banks of known tracks, their items and their audit log."""
+"""``earmark bank``: banks of known tracks, their items and their audit log.
+
+Each command imports what it needs when it runs.
+"""
 
 import asyncio
 import hashlib
@@ -7,28 +10,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import orjson
 import typer
 
 from detector.errors import BadInput
-from detector.matching.alignment import Recording
-from detector.matching.landmarks import Landmarks
 from streams.cli import options as opt
 from streams.cli.options import HERE, echo, echo_json, operator, settings_of
 from streams.contract.vocabulary import BankKind
-from streams.known import archives
-from streams.known.banks import Banks, By, described
-from streams.known.index import Changed, Item, Query, open_index
-from streams.media.artefacts import ArtefactStore
-from streams.media.decode_pool import DecodePool
-from streams.runtime import logs
-from streams.runtime.settings import Settings
-from streams.services.upload_inputs import readable
-from streams.stages.bank_replication import follow
-from streams.store import queries
-from streams.store.database import Ledger
+
+if TYPE_CHECKING:
+    from streams.known.banks import Banks, By
+    from streams.known.index import Changed, Item
+    from streams.runtime.settings import Settings
 
 app = typer.Typer()
 
@@ -56,6 +51,8 @@ def create(
     state: opt.StateOption = HERE,
 ) -> None:
     """Create an empty bank."""
+    from streams.known.banks import described
+
     fields = {"name": name, "kind": kind, "owner": owner, "enabled_ratio": enabled_ratio,
               "min_score": min_score, "min_overlap_s": min_overlap_s, "generator": generator,
               "licence": licence, "note": note}  # fmt: skip
@@ -141,6 +138,8 @@ def bring_in(
     by: opt.By = "", dry_run: opt.DryRun = False, state: opt.StateOption = HERE,
 ) -> None:  # fmt: skip
     """Add all items of an archive to a bank, after checking the archive."""
+    from streams.known import archives
+
     with _opened(state, dry_run=dry_run) as (banks, _):
         _show_changed(archives.bring_in(banks, archive, name, _attribution(by, why)))
 
@@ -152,6 +151,8 @@ def snapshot(
     state: opt.StateOption = HERE,
 ) -> None:
     """Write banks, their items and their audit log to one file."""
+    from streams.known import archives
+
     with _opened(state) as (banks, _):
         echo(f"{archives.snapshot(banks, archive, name)} items in {archive}")
 
@@ -159,6 +160,8 @@ def snapshot(
 @app.command()
 def restore(archive: Archive, by: opt.By = "", state: opt.StateOption = HERE) -> None:
     """Restore the banks of an archive into the index (EARMARK_INDEX)."""
+    from streams.known import archives
+
     with _opened(state) as (banks, _):
         attribution = _attribution(by, f"restored from {archive.name}")
         _show_changed(archives.restore(banks, archive, attribution))
@@ -171,6 +174,9 @@ def replicate(
     state: opt.StateOption = HERE,
 ) -> None:
     """Add decided tracks to a catalogue bank of the index (EARMARK_INDEX)."""
+    from streams.known.banks import described
+    from streams.stages.bank_replication import follow
+
     described({"name": name, "kind": "catalogue", "owner": replica})  # both names are checked
     settings = settings_of(state)
     raise SystemExit(follow(settings.model_copy(update={"catalogue_bank": name}), replica))
@@ -210,6 +216,10 @@ def verify(state: opt.StateOption = HERE) -> None:
 
     The sample is the first hundred items, then each hundredth.
     """
+    from detector.matching.alignment import Recording
+    from detector.matching.landmarks import Landmarks
+    from streams.known.index import Query
+
     faults = checked = 0
     with _opened(state) as (banks, _):
         for fault in banks.index.faults():
@@ -241,7 +251,11 @@ def audit(
 
 
 @contextmanager
-def _opened(state: Path, *, dry_run: bool = False) -> Iterator[tuple[Banks, Settings]]:
+def _opened(state: Path, *, dry_run: bool = False) -> "Iterator[tuple[Banks, Settings]]":
+    from streams.known.banks import Banks
+    from streams.known.index import open_index
+    from streams.runtime import logs
+
     logs.configure("warning")
     settings = settings_of(state)
     with open_index(settings.index_url) as index:
@@ -251,14 +265,23 @@ def _opened(state: Path, *, dry_run: bool = False) -> Iterator[tuple[Banks, Sett
         typer.echo("a dry run: nothing was changed", err=True)
 
 
-def _attribution(by: str, why: str) -> By:
+def _attribution(by: str, why: str) -> "By":
+    from streams.known.banks import By
+
     return By(operator(by), why or None, datetime.now(UTC))
 
 
 def _item(
-    bank: str, thing: str, item_id: str | None, more: dict[str, str | None], settings: Settings
-) -> Item:
+    bank: str, thing: str, item_id: str | None, more: dict[str, str | None], settings: "Settings"
+) -> "Item":
     """Return the item of a file, of a stored content, or of a track in the ledger."""
+    from streams.known.index import Item
+    from streams.media.artefacts import ArtefactStore
+    from streams.media.decode_pool import DecodePool
+    from streams.services.upload_inputs import readable
+    from streams.store import queries
+    from streams.store.database import Ledger
+
     path = Path(thing)
     if path.is_file():
         with DecodePool(settings) as pool:
@@ -282,5 +305,5 @@ def _item(
     return Item.of(bank, name, content, landmarks, pcm_sha256=pcm, **more)
 
 
-def _show_changed(changed: Changed) -> None:
+def _show_changed(changed: "Changed") -> None:
     echo(f"{changed.added} added, {changed.replaced} replaced, {changed.unchanged} there already")

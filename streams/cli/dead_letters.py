@@ -1,20 +1,21 @@
 """``earmark dead-letters``: list, show, replay and drop dead letters.
 
-Exit codes: 0; 1 where a dead letter could not be shown, replayed or dropped.
+Exit codes: 0; 1 where a dead letter could not be shown, replayed or dropped. Each command imports
+what it needs when it runs.
 """
 
 import sys
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from streams.cli import options as opt
 from streams.cli.options import HERE, echo, fail, ledger_of, operator, settings_of
-from streams.services import dead_letter_text, dead_letters
-from streams.store import dead_letter_store
-from streams.store.database import Ledger
-from streams.store.dead_letter_store import DeadLetter, DeadLetterFilter
+
+if TYPE_CHECKING:
+    from streams.store.database import Ledger
+    from streams.store.dead_letter_store import DeadLetter, DeadLetterFilter
 
 app = typer.Typer()
 
@@ -43,9 +44,14 @@ def list_dead_letters(
     state: opt.StateOption = HERE,
 ) -> None:
     """List dead letters: counts by place and reason, then the latest."""
+    from streams.services import dead_letter_text
+    from streams.store import dead_letter_store
+
     ledger = ledger_of(state)
     only = None if status == "all" else status
-    query = DeadLetterFilter((), topic, processor, reason, upload, track, since, until, only)
+    query = dead_letter_store.DeadLetterFilter(
+        (), topic, processor, reason, upload, track, since, until, only
+    )
     letters = dead_letter_store.find(ledger, query, limit)
     if json:
         echo(*map(dead_letter_text.as_json, letters))
@@ -66,6 +72,9 @@ def show(
     state: opt.StateOption = HERE,
 ) -> None:
     """Show one dead letter: reason, headers, key, value, what was done."""
+    from streams.services import dead_letter_text
+    from streams.store import dead_letter_store
+
     ledger = ledger_of(state)
     letter = dead_letter_store.get(ledger, dead_letter_id)
     if raw:
@@ -101,6 +110,9 @@ def replay(
 
     Replaying twice is harmless: the same message gives the same decision under the same id.
     """
+    from streams.services import dead_letter_text, dead_letters
+    from streams.store.dead_letter_store import DeadLetterFilter
+
     named = tuple(ids or ())
     only = None if named or status == "all" else status
     query = DeadLetterFilter(named, topic, processor, reason, upload, track, since, until, only)
@@ -137,6 +149,9 @@ def drop(
     state: opt.StateOption = HERE,
 ) -> None:
     """Mark dead letters as settled without a replay; the ledger keeps them."""
+    from streams.services import dead_letters
+    from streams.store.dead_letter_store import DeadLetterFilter
+
     ledger = ledger_of(state)
     open_letters = [letter for letter in _found(ledger, DeadLetterFilter(ids=tuple(ids)))
                     if letter.status != "dropped"]  # fmt: skip
@@ -147,8 +162,10 @@ def drop(
     echo(*(f"{letter.dead_letter_id}  {verb}" for letter in open_letters))
 
 
-def _found(ledger: Ledger, query: DeadLetterFilter) -> list[DeadLetter]:
+def _found(ledger: "Ledger", query: "DeadLetterFilter") -> "list[DeadLetter]":
     """Return the dead letters; an unknown id is an error before anything is done."""
+    from streams.store import dead_letter_store
+
     letters = dead_letter_store.find(ledger, query)
     unknown = set(query.ids) - {letter.dead_letter_id for letter in letters}
     if unknown:

@@ -2,7 +2,7 @@
 
 ``rights import`` reads entries and generators, finds which are new or differ from what the
 registry has, gives them the next version and sends them. With ``--dry-run`` it prints how many
-tracks each may concern, and sends nothing.
+tracks each may concern, and sends nothing. Each command imports what it needs when it runs.
 """
 
 from datetime import UTC, datetime
@@ -13,12 +13,6 @@ import typer
 
 from streams.cli import options as opt
 from streams.cli.options import HERE, echo, ledger_of, operator, settings_of
-from streams.contract import topics
-from streams.policy.registry import keys_of_entry, status_of
-from streams.runtime.kafka.clients import send_all
-from streams.services.agreement_files import read, versioned
-from streams.store import reopening
-from streams.store.track_facts import TrackFacts
 
 app = typer.Typer()
 
@@ -31,6 +25,13 @@ def import_rights(
     state: opt.StateOption = HERE,
 ) -> None:
     """Import agreements, consents and generators into the registry."""
+    from streams.contract import topics
+    from streams.policy.registry import keys_of_entry
+    from streams.runtime.kafka.clients import send_all
+    from streams.services.agreement_files import read, versioned
+    from streams.store import reopening
+    from streams.store.track_facts import TrackFacts
+
     settings, ledger = settings_of(state), ledger_of(state)
     known, _ = TrackFacts(ledger).registry("", fresh=True)
     entries = list(read(file))
@@ -50,6 +51,10 @@ def import_rights(
 @app.command("ls")
 def list_rights(state: opt.StateOption = HERE) -> None:
     """List the entries of the registry."""
+    from streams.policy.registry import keys_of_entry, status_of
+    from streams.store import reopening
+    from streams.store.track_facts import TrackFacts
+
     ledger = ledger_of(state)
     registry, _ = TrackFacts(ledger).registry("", fresh=True)
     now = datetime.now(UTC)

@@ -1,24 +1,24 @@
-"""``earmark topics``: align the topics on the broker with the settings; ``earmark groups``."""
+"""``earmark topics``: align the topics on the broker with the settings; ``earmark groups``.
+
+Each command imports what it needs when it runs.
+"""
 
 import time
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
-from kafka.admin import ACL
 
 from streams.cli import options as opt
 from streams.cli.options import HERE, echo, ledger_of, operator, settings_of
 from streams.contract.processes import GROUPS
-from streams.ops.embedded_broker import ensure_topics
-from streams.runtime.kafka import acls as topic_acls
-from streams.runtime.kafka import topic_plan
-from streams.runtime.kafka.offsets import moves, rewind
-from streams.runtime.kafka.topic_plan import Change, open_admin
 from streams.runtime.settings import Settings
-from streams.services import skipping
-from streams.services.dead_letters import Operator
+
+if TYPE_CHECKING:
+    from kafka.admin import ACL
+
+    from streams.runtime.kafka.topic_plan import Change
 
 VISIBLE_S: Final = 10.0
 Acls = Annotated[
@@ -38,6 +38,8 @@ def plan(
     principal: Principal = USERS,
 ) -> None:
     """Show how the topics on EARMARK_BROKERS differ from the settings."""
+    from streams.runtime.kafka.topic_plan import open_admin
+
     settings = Settings.from_env()
     with open_admin(settings) as admin:
         changes = _changes(admin, settings)
@@ -57,10 +59,14 @@ def apply(
     dry_run: opt.DryRun = False,
 ) -> None:
     """Create missing topics and set what differs; list what is left to do."""
+    from streams.ops.embedded_broker import ensure_topics
+    from streams.runtime.kafka import acls as topic_acls
+    from streams.runtime.kafka import topic_plan
+
     if dry_run:
         plan(check=False, acls=acls, principal=principal)
     settings = Settings.from_env()
-    with open_admin(settings) as admin:
+    with topic_plan.open_admin(settings) as admin:
         done = topic_plan.apply(admin, _changes(admin, settings), grow=grow)
         _show(done, "nothing to do")
         ensure_topics(settings)  # waits until all are visible
@@ -94,6 +100,10 @@ def skip(
     state: opt.StateOption = HERE,
 ) -> None:
     """Move processes past one record; it becomes a dead letter."""
+    from streams.runtime.kafka.topic_plan import open_admin
+    from streams.services import skipping
+    from streams.services.dead_letters import Operator
+
     settings = settings_of(state)
     with open_admin(settings) as admin:
         stopped = skipping.stopped_at(admin, settings, place, process)
@@ -111,6 +121,9 @@ def reset_offsets(
     state: opt.StateOption = HERE,
 ) -> None:
     """Reset a consumer group to a point in time. Stop its workers first."""
+    from streams.runtime.kafka.offsets import moves, rewind
+    from streams.runtime.kafka.topic_plan import open_admin
+
     if process not in GROUPS:
         raise typer.BadParameter(f"no process {process!r}; there are {', '.join(GROUPS)}")
     settings = settings_of(state)
@@ -128,12 +141,16 @@ def reset_offsets(
         echo("nothing was changed; stop the workers of that process, then add --yes")
 
 
-def _changes(admin: Any, settings: Settings) -> list[Change]:
+def _changes(admin: Any, settings: Settings) -> "list[Change]":
+    from streams.runtime.kafka import topic_plan
+
     return topic_plan.plan(topic_plan.target_shapes(settings), topic_plan.on_broker(admin))
 
 
-def _rights(admin: Any, settings: Settings, principal: str) -> list[ACL]:
+def _rights(admin: Any, settings: Settings, principal: str) -> "list[ACL]":
     """Print how the rights differ; return those that are missing."""
+    from streams.runtime.kafka import acls as topic_acls
+
     missing, extra = topic_acls.differences(admin, topic_acls.targets(settings, principal))
     lines = [f"grant      {topic_acls.as_text(acl)}" for acl in missing]
     lines += [f"more       {topic_acls.as_text(acl)}: needed by no process" for acl in extra]
@@ -141,7 +158,7 @@ def _rights(admin: Any, settings: Settings, principal: str) -> list[ACL]:
     return missing
 
 
-def _advise(left: Sequence[Change]) -> None:
+def _advise(left: "Sequence[Change]") -> None:
     kinds = {change.kind for change in left}
     if kinds & {"create", "configure"}:
         echo("earmark topics apply does it")
@@ -149,5 +166,5 @@ def _advise(left: Sequence[Change]) -> None:
         echo("partitions are added by apply --grow alone: stop the uploads first, and drain")
 
 
-def _show(changes: Sequence[Change], nothing: str = "") -> None:
+def _show(changes: "Sequence[Change]", nothing: str = "") -> None:
     echo(*[f"{change.kind:<10} {change.topic}: {change.says}" for change in changes] or [nothing])

@@ -12,13 +12,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import accumulate
-from typing import Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
-import sqlakeyset
 from sqlalchemy import ColumnElement, Connection, Integer, RowMapping, Select, UnaryExpression, func
 
 from detector.errors import BadInput
 from streams.store.tables import Moment, Words
+
+if TYPE_CHECKING:
+    from sqlakeyset import Marker
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -69,6 +71,8 @@ def part(
     Raises:
         BadCursor: the cursor belongs to another list.
     """
+    import sqlakeyset  # with the ORM a tenth of a start, which most processes need not
+
     marker = None if cursor is None else _read(cursor, order)
     ordered = question.where(order[0].element.is_not(None)).order_by(*order)
     if large is not None:
@@ -92,15 +96,19 @@ def fitting(sizes: Iterable[int | None]) -> int:
     return sum(total <= PART_BYTES for total in accumulate(size or 0 for size in sizes))
 
 
-def _write(marker: sqlakeyset.Marker) -> str:
+def _write(marker: "Marker") -> str:
     """Return a bookmark in characters that a URL may contain."""
-    return urlsafe_b64encode(sqlakeyset.serialize_bookmark(marker).encode()).decode().rstrip("=")
+    from sqlakeyset import serialize_bookmark
+
+    return urlsafe_b64encode(serialize_bookmark(marker).encode()).decode().rstrip("=")
 
 
-def _read(cursor: str, order: Order) -> sqlakeyset.Marker:
+def _read(cursor: str, order: Order) -> "Marker":
+    from sqlakeyset import Marker, unserialize_bookmark
+
     try:
         text = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
-        place, backwards = sqlakeyset.unserialize_bookmark(text)
+        place, backwards = unserialize_bookmark(text)
         values = tuple(
             value.astimezone(UTC) if isinstance(value, datetime) else value for value in place or ()
         )
@@ -110,4 +118,4 @@ def _read(cursor: str, order: Order) -> sqlakeyset.Marker:
         raise BadCursor
     if any(isinstance(value, int) and abs(value) > LARGEST for value in values):
         raise BadCursor
-    return sqlakeyset.Marker(values, backwards)
+    return Marker(values, backwards)

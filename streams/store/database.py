@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-import psycopg
 import sqlalchemy
 from sqlalchemy import (
     Column,
@@ -308,6 +307,8 @@ def _is_away(error: BaseException | None) -> bool:
         return code in SQLITE_AWAY or str(error).startswith(SQLITE_NO_SCHEMA)
     state = getattr(error, "sqlstate", None)
     if state is None:  # no answer came
+        import psycopg  # a tenth of a start, which SQLite needs not
+
         return isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError))
     return state[:2] in SQLSTATE_AWAY or state in SQLSTATE_NO_SCHEMA
 
@@ -316,7 +317,11 @@ def _is_unstorable(error: BaseException | None) -> bool:
     if isinstance(error, sqlite3.Error):
         return not isinstance(error, (sqlite3.InterfaceError, sqlite3.ProgrammingError))
     state = getattr(error, "sqlstate", None)
-    return isinstance(error, psycopg.DataError) if state is None else state[:2] in SQLSTATE_ROW
+    if state is None:
+        import psycopg
+
+        return isinstance(error, psycopg.DataError)
+    return state[:2] in SQLSTATE_ROW
 
 
 def _first_line(error: Exception) -> str:

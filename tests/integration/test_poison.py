@@ -1,6 +1,6 @@
 """Poison among ordinary records, in every stage and on both databases.
 
-Each record that a stage might stumble over lies before five ordinary ones of the same partition.
+Each record that a stage might stumble over lies before two ordinary ones of the same partition.
 All ordinary ones end, the poison is handled or a dead letter with its bytes, no process restarts.
 """
 
@@ -44,7 +44,7 @@ from tests.unit.streams.runtime.patches.test_record_batches import PACK, SPOILT,
 
 pytestmark = pytest.mark.pipeline
 
-ORDINARY = 5
+ORDINARY = 2
 TOPICS = (
     *(topics.UPLOADED, topics.FINGERPRINTED, topics.CLASSIFIED, topics.DECIDED),
     *(topics.REVIEWS_DECIDED, topics.APPEALS_CHANGED, topics.RIGHTS_CHANGED, topics.REOPENED),

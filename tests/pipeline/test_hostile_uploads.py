@@ -9,7 +9,7 @@ from tests.support.hostile_run import run
 
 pytestmark = pytest.mark.pipeline
 
-FILES = 150
+FILES = 80  # each of 26 kinds, most of them several times
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="processes are watched through /proc")
@@ -20,7 +20,7 @@ def test_each_ends_once_and_no_worker_with_it(tmp_path: Path) -> None:
     assert not sums.twice, summary
     ended = sums.decisions + sum(sums.dead_letters.values()) + sum(sums.not_sent.values())
     assert ended == FILES, summary
-    assert sums.decisions > 20, summary
+    assert sums.decisions > 10, summary
     assert not sums.not_in_ledger, summary
     assert not any(sums.restarts.values()), summary
     assert "unexpected_error" not in sums.dead_letters, summary

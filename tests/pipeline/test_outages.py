@@ -25,7 +25,7 @@ from tests.support.kafka import ApacheKafka, apache_kafka
 
 pytestmark = pytest.mark.pipeline
 
-PINGS = 300
+PINGS = 120
 PARTITIONS = {"num_partitions": 4, "replication_factor": 1}
 
 

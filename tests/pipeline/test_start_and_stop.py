@@ -22,7 +22,7 @@ from tests.support.audio import write_wav
 pytestmark = pytest.mark.pipeline
 
 READY_S = 240
-UPLOADS = 400
+UPLOADS = 150
 IN_TIME_S = 30
 
 

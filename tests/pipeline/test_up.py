@@ -185,7 +185,7 @@ def test_strange_things_stop_nothing_and_ctrl_c_ends_all_in_time(
 def test_workers_killed_while_busy_and_nothing_lost(tmp_path: Path) -> None:
     audio = tmp_path / "audio"
     audio.mkdir()
-    tracks = 48
+    tracks = 24
     for number in range(tracks):
         write_wav(audio / f"{number:03}.wav", noise(number))
     state, out = tmp_path / "state", tmp_path / "out.jsonl"
@@ -197,7 +197,7 @@ def test_workers_killed_while_busy_and_nothing_lost(tmp_path: Path) -> None:
             deadline = time.monotonic() + 90
             while time.monotonic() < deadline:  # some have ended, some have not
                 ended = len(out.read_text().splitlines()) if out.exists() else 0
-                if len(killed) * 12 < ended < tracks and name in (w := workers_of(process.pid)):
+                if len(killed) * 6 < ended < tracks and name in (w := workers_of(process.pid)):
                     os.kill(w[name], signal.SIGKILL)
                     killed.append(name)
                     break

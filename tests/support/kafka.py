@@ -255,7 +255,13 @@ class ApacheKafka:
         }
 
     def _java(self, program: str) -> list[str]:
-        options = ("-Xms64m", "-Xmx512m", "-XX:TieredStopAtLevel=1", "-Dlog4j2.level=WARN")
+        options = (
+            "-Xms64m",
+            "-Xmx512m",
+            "-XX:TieredStopAtLevel=1",
+            "-XX:+UseSerialGC",
+            "-Dlog4j2.level=WARN",
+        )
         return ["java", *options, "-cp", self._jars, program]
 
     def _await_answer(self) -> None:

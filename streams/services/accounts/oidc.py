@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 
 import httpx
 from authlib.integrations.base_client.errors import OAuthError
-from authlib.integrations.httpx_client import OAuth2Client
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
@@ -140,6 +139,8 @@ class Oidc:
             return dict(metadata)
 
     def _client(self) -> Any:
+        from authlib.integrations.httpx_client import OAuth2Client  # only where one logs in so
+
         return OAuth2Client(
             self._client_id,
             self._secret,

@@ -23,18 +23,18 @@ def test_a_small_index(tmp_path: Path) -> None:
 
 
 def test_an_index_grows_and_is_the_same_as_one_built_at_once(tmp_path: Path) -> None:
-    bench_index(tmp_path / "one", 130, searches=10)
-    grown = bench_index(tmp_path / "one", 260, searches=10).data()
-    assert (grown["tracks"], grown["recall_reencoded"]) == (260, 1)
-    bench_index(tmp_path / "other", 260, searches=10)
+    bench_index(tmp_path / "one", 60, searches=10)
+    grown = bench_index(tmp_path / "one", 120, searches=10).data()
+    assert (grown["tracks"], grown["recall_reencoded"]) == (120, 1)
+    bench_index(tmp_path / "other", 120, searches=10)
     with (
         open_index(f"file://{tmp_path}/one") as item,
         open_index(f"file://{tmp_path}/other") as two,
     ):
         assert list(item.items()) == list(two.items())
         assert item.stats().postings == two.stats().postings
-    as_it_is = bench_index(tmp_path / "one", 100, searches=10).data()
-    assert (as_it_is["tracks"], "build_s" in as_it_is) == (260, False)
+    as_it_is = bench_index(tmp_path / "one", 50, searches=10).data()
+    assert (as_it_is["tracks"], "build_s" in as_it_is) == (120, False)
 
 
 def test_simulated_keys_are_spread_as_real_ones() -> None:

@@ -219,7 +219,7 @@ def test_a_track_that_was_delivered_twice_gets_its_later_decisions(
 
 
 @settings(
-    max_examples=40,
+    max_examples=20,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
