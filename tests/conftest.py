@@ -18,20 +18,23 @@ pytest_plugins = ["tests.support.console", "tests.support.databases", "tests.sup
 # Files that take minutes, longest first; the rest of the pipeline's follow, then all others.
 LONGEST = (
     "test_faults",
-    "test_outages",
     "test_faults_on_kafka",
     "test_up",
     "test_start_and_stop",
     "test_poison",
-    "test_rebalance_gate",
     "test_processor",
+    "test_outages_on_kafka",
+    "test_outages",
+    "test_up_killed",
+    "test_console",
     "test_live",
-    "test_security",
-    "test_policy_story",
+    "test_contained",
     "test_hostile_uploads",
     "test_ledger_and_catalogue",
-    "test_contained",
-    "test_console",
+    "test_rebalance_gate",
+    "test_security",
+    "test_policy_story",
+    "test_offsets",
 )
 
 

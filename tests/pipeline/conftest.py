@@ -1,6 +1,7 @@
 """A real broker for the tests of whole processes."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,9 +10,12 @@ from kafka.admin import KafkaAdminClient
 from streams.contract import topics
 from streams.ops.embedded_broker import EmbeddedBroker, ensure_topics
 from streams.runtime.settings import Settings
+from tests.pipeline.staging import Stage
 
 SettingsFor = Callable[..., Settings]
 CreateTopics = Callable[..., None]
+StageOn = Callable[..., Stage]
+PARTITIONS = {"num_partitions": 4, "replication_factor": 1}
 
 
 @pytest.fixture(scope="session")
@@ -45,3 +49,42 @@ def create_topics(broker: EmbeddedBroker) -> CreateTopics:
         admin.close()
 
     return create
+
+
+@pytest.fixture
+def stage(
+    request: pytest.FixtureRequest,
+    settings_for: SettingsFor,
+    create_topics: CreateTopics,
+    tmp_path: Path,
+) -> Iterator[Stage]:
+    stage = Stage(request.node.name, settings_for(), tmp_path)
+    create_topics(stage.source, stage.target)
+    yield stage
+    for process in stage.processes:
+        process.popen.kill()
+        process.popen.wait()
+
+
+@pytest.fixture
+def stage_on(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[StageOn]:
+    """An echo stage on any broker; further topics with their settings."""
+    stages: list[Stage] = []
+
+    def make(bootstrap: str, **configs: dict[str, str]) -> Stage:
+        quick = {"session_timeout_s": 6, "fetch_max_wait_ms": 50, "retry_base_s": 0.05}
+        settings = Settings.model_validate({"brokers": bootstrap, **quick})
+        stage = Stage(request.node.name, settings, tmp_path)
+        admin = KafkaAdminClient(bootstrap_servers=bootstrap)
+        for name in (stage.source, topics.dead(stage.source), stage.target):
+            options = PARTITIONS | {"configs": configs.get(name.rpartition(".")[2], {})}
+            admin.create_topics({name: options})
+        admin.close()
+        stages.append(stage)
+        return stage
+
+    yield make
+    for stage in stages:
+        for process in stage.processes:
+            process.popen.kill()
+            process.popen.wait()

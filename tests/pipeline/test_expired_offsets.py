@@ -19,7 +19,7 @@ from streams.runtime.kafka.batch_consumer import BatchConsumer
 from streams.runtime.kafka.handler import Handled, blocking
 from streams.runtime.retry import RetryPolicy
 from streams.runtime.settings import Settings
-from tests.pipeline.test_processor import Process, Stage, ping, wait_until
+from tests.pipeline.staging import Process, Stage, ping, wait_until
 from tests.support.kafka import apache_kafka
 
 pytestmark = pytest.mark.pipeline

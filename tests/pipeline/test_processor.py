@@ -1,179 +1,20 @@
 """The frame of the processors as real processes on a real broker."""
 
-import asyncio
 import json
-import os
 import random
 import signal
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaProducer
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 from streams.contract import dead_letters, topics
 from streams.ops.embedded_broker import EmbeddedBroker, ensure_topics
 from streams.runtime.settings import Settings
-from tests.pipeline.conftest import CreateTopics, SettingsFor
-from tests.support.paths import ROOT
+from tests.pipeline.staging import Message, Stage, at_most, ping, seconds_between, wait_until
 
 pytestmark = pytest.mark.pipeline
-
-Message = tuple[bytes | None, bytes | None]
-
-
-@dataclass
-class Process:
-    """One echo processor."""
-
-    popen: subprocess.Popen[bytes]
-    log: Path
-
-    def lines(self, event: str) -> list[dict[str, Any]]:
-        """What it logged under this name; every line must be JSON."""
-        answer = [json.loads(line) for line in self.log.read_bytes().split(b"\n")[:-1]]
-        return [line for line in answer if line.get("event") == event]
-
-    def wait_for(self, event: str, patience_s: float = 90) -> dict[str, Any]:
-        wait_until(lambda: self.lines(event) or self.popen.poll() is not None, patience_s)
-        assert self.lines(event), self.log.read_text()
-        return self.lines(event)[-1]
-
-    def ready(self) -> dict[str, Any]:
-        port = self.wait_for("processor_started")["port"]
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/ready") as answer:
-                return dict(json.load(answer))
-        except urllib.error.HTTPError as error:
-            return dict(json.load(error))
-
-    def end(self, number: int = signal.SIGTERM, patience_s: float = 20) -> int:
-        self.popen.send_signal(number)
-        return self.popen.wait(patience_s)
-
-
-@dataclass
-class Stage:
-    """A source topic, a target topic, and the processes between them."""
-
-    name: str
-    settings: Settings
-    folder: Path
-    processes: list[Process] = field(default_factory=list)
-
-    @property
-    def source(self) -> str:
-        return self.name
-
-    @property
-    def target(self) -> str:
-        return f"{self.name}.out"
-
-    def start(self, **changes: Any) -> Process:
-        log = self.folder / f"{len(self.processes)}.log"
-        settings = self.settings.model_copy(update=changes)
-        with log.open("wb") as stderr:
-            popen = subprocess.Popen(
-                [sys.executable, "-m", "tests.pipeline.echo", self.source, self.target],
-                cwd=ROOT,
-                env=os.environ | settings.environment(),
-                stdout=stderr,
-                stderr=stderr,
-            )
-        self.processes.append(Process(popen, log))
-        return self.processes[-1]
-
-    def send(self, messages: Sequence[Message], headers: Sequence[tuple[str, bytes]] = ()) -> None:
-        producer = KafkaProducer(
-            bootstrap_servers=self.settings.brokers, max_request_size=4_000_000
-        )
-        sent = [
-            producer.send(self.source, key=key, value=value, headers=list(headers))
-            for key, value in messages
-        ]
-        for result in sent:
-            result.get(20)
-        producer.close()
-
-    def send_nothing(self) -> None:
-        """Send a message without key and value, which clients refuse to send."""
-
-        async def send() -> None:
-            producer = AIOKafkaProducer(bootstrap_servers=self.settings.brokers)
-            await producer.start()
-            batch = producer.create_batch()
-            batch.append(key=None, value=None, timestamp=None)
-            await (await producer.send_batch(batch, self.source, partition=0))
-            await producer.stop()
-
-        asyncio.run(send())
-
-    def read(self, topic: str, enough: Callable[[list[Any]], bool], patience_s: float) -> list[Any]:
-        consumer = KafkaConsumer(
-            bootstrap_servers=self.settings.brokers,
-            auto_offset_reset="earliest",
-            fetch_max_wait_ms=50,
-        )
-        there = consumer.partitions_for_topic(topic)
-        consumer.assign([TopicPartition(topic, number) for number in there])
-        records: list[Any] = []
-        deadline = time.monotonic() + patience_s
-        while not enough(records) and time.monotonic() < deadline:
-            for batch in consumer.poll(timeout_ms=200).values():
-                records += batch
-        consumer.close()
-        return records
-
-
-@pytest.fixture
-def stage(
-    request: pytest.FixtureRequest,
-    settings_for: SettingsFor,
-    create_topics: CreateTopics,
-    tmp_path: Path,
-) -> Iterator[Stage]:
-    stage = Stage(request.node.name, settings_for(), tmp_path)
-    create_topics(stage.source, stage.target)
-    yield stage
-    for process in stage.processes:
-        process.popen.kill()
-        process.popen.wait()
-
-
-def wait_until(holds: Callable[[], object], patience_s: float) -> None:
-    deadline = time.monotonic() + patience_s
-    while not holds():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)
-
-
-def ping(number: int, mode: str = "good") -> Message:
-    track = f"t{number % 40}"
-    value = {"track_id": track, "number": number, "mode": mode}
-    return track.encode(), json.dumps(value).encode()
-
-
-def seconds_between(first: dict[str, Any], second: dict[str, Any]) -> float:
-    start, end = (datetime.fromisoformat(line["timestamp"]) for line in (first, second))
-    return (end - start).total_seconds()
-
-
-@contextmanager
-def at_most(seconds: float) -> Iterator[None]:
-    start = time.monotonic()
-    yield
-    assert time.monotonic() - start < seconds
 
 
 def test_nothing_is_lost_when_workers_die_and_return(stage: Stage) -> None:
@@ -276,37 +117,6 @@ def test_a_cause_that_does_not_pass_stops_the_worker_and_keeps_the_event(stage: 
     again.wait_for("partitions_assigned")
     assert again.popen.wait(30) == 1
     assert not stage.read(topics.dead(stage.source), lambda read: False, 1)
-
-
-def test_too_many_dead_letters_pause_the_worker_and_it_goes_on_by_itself(stage: Stage) -> None:
-    worker = stage.start(dead_letter_window=10, dead_letter_pause_s=8)
-    worker.wait_for("partitions_assigned")
-    stage.send([ping(number, "bug") for number in range(11)])
-    paused = worker.wait_for("processor_paused")
-    assert "first 11 events" in paused["reason"]
-    stage.send([ping(number) for number in range(40)])
-    assert worker.ready() == {"ready": False, "missing": ["dead_letters_within_limit"]}
-    assert not stage.read(stage.target, bool, 2)
-    assert len(stage.read(stage.target, lambda read: len(read) == 40, 20)) == 40
-    assert worker.ready()["ready"]
-    assert seconds_between(paused, worker.wait_for("processor_resumed")) > 7
-    assert len(stage.read(topics.dead(stage.source), lambda read: len(read) > 11, 1)) == 11
-    assert worker.end() == 0
-
-
-def test_a_paused_worker_hands_its_partitions_over_and_stops_in_time(stage: Stage) -> None:
-    worker = stage.start(dead_letter_window=10, dead_letter_pause_s=600)
-    worker.wait_for("partitions_assigned")
-    stage.send([ping(number, "bug") for number in range(11)])
-    worker.wait_for("processor_paused")
-    stage.send([ping(number) for number in range(40)])
-    another = stage.start()
-    another.wait_for("partitions_assigned")
-    assert stage.read(stage.target, bool, 20)
-    with at_most(10):
-        assert worker.end() == 0
-    assert len(stage.read(stage.target, lambda read: len(read) == 40, 20)) == 40
-    assert another.end() == 0
 
 
 def test_a_stuck_handler_does_not_keep_a_worker_from_stopping(stage: Stage) -> None:

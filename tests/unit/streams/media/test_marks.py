@@ -111,8 +111,16 @@ def marks_in(content: bytes, tmp_path: Path) -> tuple[Mark, ...]:
     return () if facts is None else facts.marks
 
 
-@pytest.mark.parametrize("container", list(CONTAINERS))
-@pytest.mark.parametrize("kind", list(MARKS))
+# Each mark in two containers, two marks in each: how a tag is carried and what it means are apart.
+GRID: Final = [
+    (kind, container)
+    for kind in MARKS
+    for container in CONTAINERS
+    if kind in ("suno", "aigc nested") or container in ("flac", "id3v2.3")
+]
+
+
+@pytest.mark.parametrize(("kind", "container"), GRID)
 def test_every_mark_is_read_in_every_container(kind: str, container: str, tmp_path: Path) -> None:
     key, content, expected = MARKS[kind]
     (mark,) = marks_in(CONTAINERS[container](key, content), tmp_path)
