@@ -12,13 +12,17 @@ from models.synthesis.music import RATE_HZ, render
 from models.synthesis.samples import write_audio
 from models.synthesis.simulated_decoder import decode_through
 from models.training import augmentation_cache
+from tests.support.made_once import made_once
 
 torch.set_num_threads(1)  # the work is small; threads would only wait for each other
 
 
 @pytest.fixture(scope="package")
 def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("recordings")
+    return made_once(tmp_path_factory, "recordings", _write_recordings) / "manifest.csv"
+
+
+def _write_recordings(folder: Path) -> None:
     rows = []
     for index, (label, maker, repository) in enumerate(
         [(AI, "Deep", "r1"), (AI, "Deep", "r1"), (AI, "Wide", "r2"),
@@ -33,7 +37,6 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows.append(["short.flac", HUMAN, "Cy", "r5"])
     with (folder / "manifest.csv").open("w", newline="") as file:
         csv.writer(file).writerows([["path", "label", "generator", "repo"], *rows])
-    return folder / "manifest.csv"
 
 
 @pytest.fixture

@@ -2,12 +2,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.made_once import made_once
 from tests.support.taught import base_model
 
 
 @pytest.fixture(scope="package")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a model of made-up generators, made once for all tests of this folder."""
-    out = tmp_path_factory.mktemp("models") / "base"
-    base_model(out)
-    return out
+    return made_once(tmp_path_factory, "base-model", base_model)
