@@ -15,11 +15,12 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import IO, Any, Final
 
 from detector.types import Heard
-from streams.contract.records import Certificate, Provenance, TrustAnchor
+from detector.watermarks.detectors import Watermark, Watermarks
+from streams.contract.records import Certificate, Mark, Provenance, TrustAnchor
 from streams.media import marks
 from streams.media.anchors import Anchor, signer_chain
 from streams.media.audio_formats import behind_tags, container_of
@@ -32,6 +33,7 @@ MAX_ITEMS: Final = 50
 OBJECTS: Final = ("application/jumbf", "application/c2pa", "application/x-c2pa-manifest-store")
 UNLOCATED: Final = "earmark.unlocated"
 """The SDK passes over the place of this manifest, so it cannot tell whether it fits the file."""
+WATERMARK_FAILED: Final = "earmark.watermark_failed"
 TRAINING: Final = ("cawg.training-mining", "c2pa.training-mining")
 
 
@@ -40,6 +42,7 @@ class ProvenanceDecoder:
     """Decodes a file and reads its provenance; the children of the pool call it."""
 
     anchors: tuple[Anchor, ...] = ()
+    watermarks: Watermarks = field(default_factory=Watermarks)
 
     def __call__(self, descriptor: int, max_duration_s: float) -> Heard:
         """Decode an open file. Provenance never makes a file undecodable."""
@@ -47,13 +50,17 @@ class ProvenanceDecoder:
 
         decoded = listen(descriptor, max_duration_s=max_duration_s)
         provenance = read(descriptor, self.anchors)
+        watermarks, faults = self.watermarks.search(descriptor, decoded.audio)
+        if watermarks or faults:
+            provenance = _with_watermarks(provenance or Provenance(), watermarks, faults)
         return decoded if provenance is None else replace(decoded, provenance=provenance.to_bytes())
 
     @property
     def trust(self) -> str:
-        """Names anchors and table of marks: what was read under others is read again."""
+        """Names anchors, table of marks, watermarks: what was read under others is read again."""
         known = sorted(anchor.certificate.sha256 for anchor in self.anchors)
-        return hashlib.sha256("\n".join((marks.VERSION, *known)).encode()).hexdigest()[:12]
+        basis = "\n".join((marks.VERSION, *known, *self.watermarks.versions))
+        return hashlib.sha256(basis.encode()).hexdigest()[:12]
 
 
 def read(descriptor: int, anchors: Sequence[Anchor] = ()) -> Provenance | None:
@@ -71,6 +78,29 @@ def read(descriptor: int, anchors: Sequence[Anchor] = ()) -> Provenance | None:
     manifest = manifest or Provenance()
     together = marks.merged((*manifest.marks, *left[1], *left[0]))
     return manifest.model_copy(update={"aigc": aigc, "marks": together})
+
+
+def _with_watermarks(
+    provenance: Provenance, watermarks: Iterable[Watermark], faults: Iterable[str]
+) -> Provenance:
+    """Add watermarks as marks, and what failed as codes."""
+    more = [
+        Mark(
+            generator=one.generator,
+            kind="watermark",
+            strength="strong" if one.reliable else "weak",
+            place=f"{one.name}, {one.excerpts} of {one.excerpts} excerpts",
+            confidence=round(one.confidence, 4),
+        )
+        for one in watermarks
+    ]
+    failed = [f"{WATERMARK_FAILED} {fault}"[:200] for fault in faults]
+    return provenance.model_copy(
+        update={
+            "marks": marks.merged((*provenance.marks, *more)),
+            "codes": (*provenance.codes, *failed),
+        }
+    )
 
 
 def _manifest(

@@ -78,7 +78,8 @@ def features_of(
         "provenance.extent": provenance.extent.value,
         "provenance.aigc": "none" if provenance.aigc is None else provenance.aigc.label,
         "provenance.opt_out": "notAllowed" in provenance.training_mining.values(),
-        "provenance.mark": next((one.generator.casefold() for one in provenance.marks), None),
+        "provenance.mark": _marked(provenance, watermark=False),
+        "provenance.watermark": _marked(provenance, watermark=True),
         "rights.generator_status": rights.generator_status,
         "rights.agreement": rights.agreement,
         "rights.derivative": rights.derivative,
@@ -103,6 +104,14 @@ def features_of(
         "audio.channels_differ": float(audio.channels_differ),
         "signals.independent": float(len(sources)),
     }
+
+
+def _marked(provenance: Provenance, *, watermark: bool) -> str | None:
+    """Return the generator of the first mark of a kind, in lower case."""
+    for mark in provenance.marks:
+        if (mark.kind == "watermark") is watermark:
+            return mark.generator.casefold()
+    return None
 
 
 def _known_recordings(event: TrackClassified) -> dict[str, Value]:

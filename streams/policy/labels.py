@@ -157,7 +157,7 @@ def _declared(event: TrackClassified) -> Iterable[Assertion]:
 
 
 def _provenance(provenance: Provenance | None) -> Iterable[Assertion]:
-    """Manifest, AIGC tag and marks, each with the mark that names the generator and the song.
+    """Manifest, AIGC tag, marks and watermark, each with the mark that names generator and song.
 
     A manifest that no longer fits the file, as of one that was tagged anew, declares at most.
     """
@@ -195,11 +195,24 @@ def _provenance(provenance: Provenance | None) -> Iterable[Assertion]:
         yield _assertion(
             LabelSource.PROVENANCE, Extent.ALL, mark.generator, origin="mark", mark=mark
         )
+    if (mark := marks.get("watermark")) is not None:
+        # None confirms: the tools are public, and anyone can put a watermark on.
+        guessed = None if mark.declares else Certainty.SUSPECTED
+        yield _assertion(
+            LabelSource.PROVENANCE,
+            Extent.ALL,
+            mark.generator,
+            certainty=guessed,
+            origin="watermark",
+            mark=mark,
+        )
 
 
 def _mark(provenance: Provenance) -> Mark | None:
     """Return the strongest mark that is no part of what another label of the file rests on."""
-    elsewhere = {"aigc"} if provenance.extent is Extent.UNKNOWN else {"aigc", "c2pa"}
+    elsewhere = {"aigc", "watermark"}
+    if provenance.extent is not Extent.UNKNOWN:
+        elsewhere.add("c2pa")
     return next((one for one in provenance.marks if one.kind not in elsewhere), None)
 
 

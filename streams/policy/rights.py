@@ -94,7 +94,8 @@ def _generators(event: TrackClassified) -> tuple[list[Tool], bool]:
     if registered:
         return [Tool(name=name) for name in dict.fromkeys(registered)], True
     # A mark is no statement of the deliverer: it names a generator, and grants no licence.
-    marked = [one.generator for one in provenance.marks] if provenance is not None else []
+    marks = provenance.marks if provenance is not None else ()
+    marked = [one.generator for one in marks if one.declares]
     attributed = [event.analysis.generator] if event.analysis.generator else []
     return [Tool(name=name) for name in dict.fromkeys(marked or attributed)], False
 

@@ -137,6 +137,14 @@ FEATURES: Final[dict[str, Feature]] = {
         missing=True,
         alone=(None,),
     ),
+    "provenance.watermark": Feature(
+        Kind.TEXT,
+        None,
+        "the generator whose watermark the sound carries, in lower case; "
+        "without `EARMARK_WATERMARKS` there is none",
+        missing=True,
+        alone=(None,),
+    ),
     # The rights registry, in this territory. The generator may be the detector's attribution,
     # and an agreement about a recording does not state that it is AI.
     "rights.generator_status": _text(

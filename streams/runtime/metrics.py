@@ -97,6 +97,16 @@ MARKED: Final = Counter(
     "its recall",
     ["generator", "outcome", "model"],
 )
+WATERMARKS: Final = Counter(
+    "earmark_watermarks_total",
+    "Watermarks found, by generator and by what the detector answers",
+    ["generator", "outcome", "model"],
+)
+WATERMARK_FAULTS: Final = Counter(
+    "earmark_watermark_faults_total",
+    "Recordings that a watermark detector failed on, by its name",
+    ["detector"],
+)
 ABSTAINED: Final = Counter(
     "earmark_abstained_total",
     "Abstentions, by reason: too_short | silent | band_limited ...; uncertain: no reason",

@@ -171,6 +171,11 @@ class Settings(BaseSettings):
         description="authorities of signatures (C2PA) that confirm provenance: the folder of "
         "`earmark trust`, or a PEM file; none: none",
     )
+    watermarks: str = Field(
+        "",
+        description="watermark detectors that analyse every upload, ',' between: `perth` needs "
+        "`earmark[watermarks]`, entry points of `earmark.watermarks` add others; empty: none",
+    )
     redecide_per_s: float = Field(
         1_000.0, gt=0, le=100_000, description="reopened tracks decided again in a second"
     )

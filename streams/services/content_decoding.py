@@ -15,6 +15,7 @@ from streams.contract.records import Provenance
 from streams.media import sandbox
 from streams.media.artefacts import Acoustics, ArtefactStore, ContentFacts
 from streams.media.decode_pool import DecodePool
+from streams.media.provenance import WATERMARK_FAILED
 from streams.media.senders import FairSlots
 from streams.runtime import metrics, tracing
 from streams.runtime.health import Health
@@ -90,7 +91,13 @@ class ContentDecoder:
         else:  # decoded by an earlier release: its facts stay
             self.store.keep_acoustics(sha256, decoded)
         acoustics = Acoustics(decoded.pcm_sha256, decoded.landmarks)
-        return Content(facts, acoustics, _read(decoded.provenance))
+        provenance = _read(decoded.provenance)
+        for code in () if provenance is None else provenance.codes:
+            if code.startswith(WATERMARK_FAILED):
+                detector, _, error = code.removeprefix(WATERMARK_FAILED).strip().partition(": ")
+                metrics.WATERMARK_FAULTS.labels(detector).inc()
+                log.error("watermark_failed", detector=detector, error=error, sha256=sha256)
+        return Content(facts, acoustics, provenance)
 
     def _place(self, sha256: str) -> str:
         return f"provenance/{self.trust}/{sha256[:2]}/{sha256}.json"

@@ -100,6 +100,8 @@ def _labelled(row: Row, _: Names) -> tuple[str, ...]:
     if row.get("licensed"):
         sentence += f" It is licensed under {row.get('agreement_id')}."
     mark = row.get("mark") or {}
+    if mark.get("kind") == "watermark":
+        sentence += f" The sound seems to carry the watermark of {mark['generator']}."
     if mark.get("song_id"):
         sentence += f" The file names the song {mark['song_id']} of {mark['generator']}."
     return "label", sentence, f"{row['label_id']}, AI extent {row['extent']}"

@@ -97,8 +97,10 @@ class Classifying:
 
     def _count(self, analysis: Analysis, provenance: Provenance) -> None:
         metrics.OUTCOMES.labels(analysis.outcome.value, self.model.name).inc()
-        for generator in {mark.generator for mark in provenance.marks}:
-            metrics.MARKED.labels(generator, analysis.outcome.value, self.model.name).inc()
+        marks = {(one.generator, one.kind == "watermark") for one in provenance.marks}
+        for generator, watermark in marks:
+            counter = metrics.WATERMARKS if watermark else metrics.MARKED
+            counter.labels(generator, analysis.outcome.value, self.model.name).inc()
         if analysis.outcome in ABSTENTIONS:
             why = analysis.reason or analysis.outcome.value
             metrics.ABSTAINED.labels(why, self.model.name).inc()

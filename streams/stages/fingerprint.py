@@ -16,6 +16,7 @@ from typing import Final
 import structlog
 
 from detector.errors import OwnSideAway, SenderAway
+from detector.watermarks.detectors import Watermarks
 from streams.contract import processes, topics
 from streams.contract.output import Output
 from streams.contract.records import TrackFingerprinted, UploadReceived
@@ -105,7 +106,8 @@ class Fingerprinting:
 async def _open(settings: Settings, health: Health) -> AsyncIterator[Handler]:
     fetcher = Fetcher.from_settings(settings)
     store = ArtefactStore.open(settings.store)
-    provenance = ProvenanceDecoder(_anchors(settings.trust_anchors))
+    named = filter(None, map(str.strip, settings.watermarks.split(",")))
+    provenance = ProvenanceDecoder(_anchors(settings.trust_anchors), Watermarks.load(named))
     kept = KeptUploads.open(settings) if settings.keep_audio else None
     slots = settings.decode_workers + 3
     with (

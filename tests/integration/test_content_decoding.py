@@ -12,14 +12,17 @@ import pytest
 from prometheus_client import REGISTRY
 
 from detector.errors import Fatal, InvalidAudio
+from detector.watermarks.detectors import Watermarks
 from streams.media import decode_pool
 from streams.media.artefacts import ArtefactStore
 from streams.media.decode_pool import DecodePool
+from streams.media.provenance import WATERMARK_FAILED, ProvenanceDecoder
 from streams.media.senders import FairSlots
 from streams.runtime.health import Health
 from streams.runtime.settings import Settings
 from streams.services.content_decoding import CONDITION, ContentDecoder, warm
 from tests.support.audio import write_wav
+from tests.support.watermarking import register
 
 ONE, OTHER = "a" * 64, "b" * 64
 
@@ -86,6 +89,27 @@ def test_provenance_that_cannot_be_read_is_invalid(decoder: ContentDecoder, nois
     content = asyncio.run(decoder.decode_and_store(noise, ONE, ""))
     assert content.provenance is not None
     assert (content.provenance.state, content.provenance.codes) == ("invalid", ("unreadable",))
+
+
+def test_a_watermark_detector_that_fails_is_counted(
+    decoder: ContentDecoder, noise: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def faults() -> float:
+        labels = {"detector": "broken"}
+        return REGISTRY.get_sample_value("earmark_watermark_faults_total", labels) or 0.0
+
+    register(tmp_path, monkeypatch)
+    wave = np.random.default_rng(1).normal(0, 0.1, (1, 4 * 44_100))
+    write_wav(noise, wave.astype(np.float32))
+    before = faults()
+    with DecodePool(
+        Settings(decode_workers=1), ProvenanceDecoder(watermarks=Watermarks.load(("broken",)))
+    ) as pool:
+        content = asyncio.run(replace(decoder, pool=pool).decode_and_store(noise, ONE, ""))
+    assert content.facts.audio.duration_s == pytest.approx(4.0)
+    assert content.provenance is not None
+    assert content.provenance.codes == (f"{WATERMARK_FAILED} broken: ValueError: 64000 samples",)
+    assert faults() == before + 1
 
 
 def test_a_process_is_ready_once_its_children_are(pool: DecodePool) -> None:

@@ -68,15 +68,17 @@ class Aigc(Record):
     propagate_id: Text | None = None
 
 
-MarkKind = Literal["tag", "graph", "aigc", "c2pa"]
+MarkKind = Literal["tag", "graph", "aigc", "c2pa", "watermark"]
 MarkStrength = Literal["strong", "weak"]
 
 
 class Mark(Record):
     """What a generator leaves in its files: it names the generator, and may name the song.
 
-    ``place`` is where it stands. A ``weak`` mark is a name alone. ``intact`` is false where the
-    manifest that carries it no longer fits the file. Anyone can write a mark: it confirms nothing.
+    ``place`` is where it stands; of a watermark, its detector and how many excerpts have it, with
+    the least ``confidence``. A ``weak`` mark is a name alone, or a watermark that people's music
+    seems to have at times. ``intact`` is false where the manifest that carries it no longer fits
+    the file. Anyone can write a mark: it confirms nothing.
     """
 
     generator: Text
@@ -86,6 +88,12 @@ class Mark(Record):
     version: Text | None = None
     song_id: Text | None = None
     intact: bool = True
+    confidence: Number | None = None
+
+    @property
+    def declares(self) -> bool:
+        """Whether it is a statement; a watermark that people's music seems to have is none."""
+        return self.kind != "watermark" or self.strength == "strong"
 
 
 class Certificate(Record):

@@ -70,10 +70,22 @@ def headline(label: Label, analysis: Analysis) -> str:
 def mark(stated: Mark | Mapping[str, Any]) -> str:
     """Return what a generator left in the file, in one line."""
     left = Mark.model_validate(stated)
+    if left.kind == "watermark":
+        doubt = "" if left.declares else "; people's music sounds like it at times"
+        return (
+            f"Watermark of {left.generator} in the sound "
+            f"({left.place}, confidence {left.confidence}{doubt})"
+        )
     version = f" {left.version}" if left.version else ""
     song = f", song {left.song_id}" if left.song_id else ""
     broken = "" if left.intact else ", in a manifest that no longer fits the file"
     return f"{left.generator}{version}{song} ({left.place}{broken})"
+
+
+def marked(provenance: Mapping[str, Any]) -> str:
+    """Return what the marks of a file amount to, in a few words."""
+    declares = any(Mark.model_validate(one).declares for one in provenance["marks"])
+    return "marked as made with AI" if declares else "perhaps a watermark of a generator"
 
 
 def tone(label: Label, analysis: Analysis) -> str:

@@ -9,12 +9,21 @@ import av
 import numpy as np
 import pytest
 
+from detector.watermarks.detectors import Watermarks
 from streams.contract.records import Extent, Provenance, TrustAnchor
 from streams.media import anchors as trust
 from streams.media.decode_pool import DecodePool
-from streams.media.provenance import BLOCK, ProvenanceDecoder, mentions, read
+from streams.media.provenance import (
+    BLOCK,
+    WATERMARK_FAILED,
+    ProvenanceDecoder,
+    mentions,
+    read,
+)
 from streams.runtime.settings import Settings
+from tests.support.audio import write_wav
 from tests.support.signing import Signatory, wav
+from tests.support.watermarking import register
 
 SIGNATORY = Signatory.make()
 STRANGER = Signatory.make("Somebody Else")
@@ -205,3 +214,32 @@ def test_the_mark_of_a_manifest_is_found_across_blocks(tmp_path: Path) -> None:
     with (tmp_path / "one").open("rb") as file:
         assert mentions(file, b"c2pa")
         assert not mentions(file, b"c2pb")
+
+
+def test_watermarks_are_found_in_the_confined_child(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register(tmp_path, monkeypatch)
+    time = np.arange(12 * 8_000) / 8_000
+    file = tmp_path / "tone.wav"
+    write_wav(file, np.sin(2 * np.pi * 1_000 * time)[None], 8_000)
+
+    async def provenance(*names: str) -> bytes:
+        decoder = ProvenanceDecoder(watermarks=Watermarks.load(names))
+        with DecodePool(Settings(decode_workers=1), decoder) as pool:
+            return (await pool.decode(file)).provenance
+
+    assert asyncio.run(provenance()) == b""
+    facts = Provenance.model_validate_json(asyncio.run(provenance("unsure", "broken", "perth")))
+    (left,) = facts.marks
+    assert (left.kind, left.generator, left.declares) == ("watermark", "Tonemaker", False)
+    assert left.place == "unsure, 1 of 1 excerpts"
+    assert left.confidence is not None
+    assert left.confidence > 0.99
+    assert facts.codes == (f"{WATERMARK_FAILED} broken: ValueError: 160000 samples",)
+
+
+def test_what_was_analysed_without_a_detector_is_analysed_again() -> None:
+    kinds: list[tuple[str, ...]] = [(), ("perth",)]
+    trusts = {ProvenanceDecoder(watermarks=Watermarks.load(names)).trust for names in kinds}
+    assert len(trusts) == 2

@@ -14,6 +14,7 @@ from streams.contract.records import (
     LabelSource,
     Mark,
     MarkKind,
+    MarkStrength,
     Outcome,
     Provenance,
 )
@@ -229,6 +230,41 @@ def test_a_mark_contradicts_a_declaration_of_none_alone() -> None:
         (scoped,) = evaluate_territories(event, facts(event), bundle(rule())).everywhere
         assert scoped.values["declared.mismatch"] is contradicts
         assert scoped.values["provenance.mark"] == ("suno" if provenance is left else None)
+
+
+@pytest.mark.parametrize("strength", ["strong", "weak"])
+def test_a_watermark_declares_where_its_detector_is_reliable(strength: MarkStrength) -> None:
+    left = mark("Tonemaker", "watermark", strength=strength, confidence=0.99)
+    delivered = Declaration.model_validate({"contains_ai": "None"})
+    event = classified(Outcome.NO_TRACE, declared=delivered)
+    event = event.model_copy(update={"provenance": Provenance(marks=(left,))})
+    (stated,) = [one for one in labels(event) if one.source is LabelSource.PROVENANCE]
+    assert (stated.extent, stated.generator) == (Extent.ALL, "Tonemaker")
+    declares = strength == "strong"
+    assert stated.certainty is (Certainty.DECLARED if declares else Certainty.SUSPECTED)
+    assert (effective(labels(event)) == stated) is declares
+    (scoped,) = evaluate_territories(event, facts(event), bundle(rule())).everywhere
+    assert scoped.values["declared.mismatch"] is declares
+    assert scoped.values["provenance.mark"] is None
+    assert scoped.values["provenance.watermark"] == "tonemaker"
+
+
+def test_a_watermark_that_may_be_none_names_no_generator_for_licences() -> None:
+    for strength, status in (("strong", "unlicensed"), ("weak", "none")):
+        left = mark("Songmaker", "watermark", strength=strength)
+        event = classified(Outcome.UNCERTAIN).model_copy(
+            update={"provenance": Provenance(marks=(left,))}
+        )
+        known = facts(event, generator("unlicensed"))
+        (scoped,) = evaluate_territories(event, known, bundle(rule())).everywhere
+        assert scoped.values["rights.generator_status"] == status
+
+
+def test_a_mark_in_the_file_has_a_label_beside_that_of_a_watermark() -> None:
+    left = mark("Tonemaker", "watermark"), mark()
+    event = classified(Outcome.UNCERTAIN).model_copy(update={"provenance": Provenance(marks=left)})
+    from_file = [one.origin for one in labels(event) if one.source is LabelSource.PROVENANCE]
+    assert from_file == ["mark", "watermark"]
 
 
 def test_a_mark_names_the_generator_for_licences_and_grants_none() -> None:

@@ -16,6 +16,7 @@ from detector.types import Rates
 from streams.contract.records import (
     AudioFacts,
     Mark,
+    MarkKind,
     Match,
     ModelRef,
     ObservationRef,
@@ -116,21 +117,26 @@ def test_what_it_is_known_as_travels_on_and_is_not_reused(store: ArtefactStore) 
 
 
 def test_marks_are_counted_by_what_the_detector_answers(store: ArtefactStore) -> None:
-    def count(generator: str) -> float:
+    def count(generator: str, what: str = "marks") -> float:
         labels = {"generator": generator, "outcome": outcome, "model": MODEL.name}
-        return REGISTRY.get_sample_value("earmark_marks_total", labels) or 0.0
+        return REGISTRY.get_sample_value(f"earmark_{what}_total", labels) or 0.0
 
     reference = put(store, observation(1).to_bytes())
     (unmarked,) = asyncio.run(classified(store, reference))
     outcome = unmarked.analysis.outcome.value
-    before = count("Suno"), count("Lyria"), count("Udio")
+    before = count("Suno"), count("Lyria"), count("Tonemaker"), count("Tonemaker", "watermarks")
+    kinds: list[tuple[str, MarkKind]] = [
+        ("Suno", "tag"),
+        ("Suno", "c2pa"),
+        ("Lyria", "c2pa"),
+        ("Tonemaker", "watermark"),
+    ]
     marks = tuple(
-        Mark(generator=name, kind=kind, strength="strong", place="comment")
-        for name, kind in (("Suno", "tag"), ("Suno", "c2pa"), ("Lyria", "c2pa"))
+        Mark(generator=name, kind=kind, strength="strong", place="comment") for name, kind in kinds
     )
     asyncio.run(classified(store, reference, provenance=Provenance(marks=marks)))
-    after = count("Suno"), count("Lyria"), count("Udio")
-    assert [new - old for old, new in zip(before, after, strict=True)] == [1, 1, 0]
+    after = count("Suno"), count("Lyria"), count("Tonemaker"), count("Tonemaker", "watermarks")
+    assert [new - old for old, new in zip(before, after, strict=True)] == [1, 1, 0, 1]
 
 
 def test_the_same_event_gives_the_same_record(store: ArtefactStore) -> None:

@@ -51,6 +51,35 @@ def test_the_anchor_that_confirms_a_signature_is_named(console: Console) -> None
     assert "signed by A signer; the trust anchor An authority confirms it." in html
 
 
+def test_a_watermark_is_shown_with_its_doubt_and_a_person_is_asked(console: Console) -> None:
+    mark = Mark(
+        generator="Tonemaker",
+        kind="watermark",
+        strength="weak",
+        place="tone, 3 of 3 excerpts",
+        confidence=0.97,
+    )
+    _, requested = tell(
+        console.resources.ledger,
+        outcome=Outcome.NO_TRACE,
+        provenance=Provenance(marks=(mark,)),
+    )
+    assert requested is not None
+    assert requested.queue == "disclosure"
+    viewer = console.browser("viewer")
+    line = (
+        "Watermark of Tonemaker in the sound (tone, 3 of 3 excerpts, confidence 0.97; "
+        "people&#39;s music sounds like it at times)"
+    )
+    html = viewer.get("/tracks/T-1").text
+    assert line in html
+    assert "Marked in the file as made with AI" not in html
+    assert "The sound seems to carry the watermark of Tonemaker." in html
+    task = viewer.get(f"/tasks/{requested.task_id}").text
+    assert "perhaps a watermark of a generator" in task
+    assert line in task
+
+
 def test_a_record_of_before_the_marks_is_shown(console: Console) -> None:
     ledger = console.resources.ledger
     _, requested = tell(ledger, provenance=Provenance(state="untrusted", signer="A signer"))
