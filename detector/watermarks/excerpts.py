@@ -11,22 +11,20 @@ from detector.types import AudioFacts, FloatArray
 
 EXCERPTS: Final = 3
 EXCERPT_S: Final = 10.0
-SHORTEST_S: Final = 3.0
 SILENCE: Final = 1e-3  # full scale is 1
 
 
 def excerpts(descriptor: int, audio: AudioFacts) -> list[FloatArray]:
-    """Return excerpts [n] of an open file from the middle of equal parts; silent ones left out.
+    """Return excerpts [n] of an open file, from the middle of equal parts.
 
-    They are cut from what is analysed: the same channels, at the same rate.
+    They are cut from what is analysed: the same channels, at the same rate. A shorter recording,
+    or one that is silent there, has none: its rate of false alarms is not measured.
     """
     rate = audio.sample_rate_hz
-    total = round(audio.duration_s * rate)
-    count = min(EXCERPTS, max(1, int(audio.duration_s / EXCERPT_S)))
-    length = min(total, int(EXCERPT_S * rate))
-    if length < SHORTEST_S * rate:
+    total, length = round(audio.duration_s * rate), int(EXCERPT_S * rate)
+    if total < EXCERPTS * length:
         return []
-    starts = [total * (2 * part + 1) // (2 * count) - length // 2 for part in range(count)]
+    starts = [total * (2 * part + 1) // (2 * EXCERPTS) - length // 2 for part in range(EXCERPTS)]
     parts = [np.zeros(length, np.float32) for _ in starts]
     mixdown, position = Mixdown(), 0
     for chunk in Decoder(descriptor, audio.duration_s + 1, rate).chunks():
@@ -38,7 +36,7 @@ def excerpts(descriptor: int, audio: AudioFacts) -> list[FloatArray]:
         position += len(mono)
         if position >= starts[-1] + length:
             break
-    return [part for part in parts if np.abs(part).max() > SILENCE]
+    return parts if all(np.abs(part).max() > SILENCE for part in parts) else []
 
 
 def resampled(samples: FloatArray, rate_hz: int, target_hz: int) -> FloatArray:

@@ -49,8 +49,8 @@ class Perth:
     generator = "Resemble AI"
     version = SHA256[:12]
     sample_rate_hz = 32_000
-    threshold = 0.95
-    false_positives = 0.0028
+    threshold = 0.9
+    false_positives = 0.0146
 
     def __init__(self) -> None:
         self._networks = dict(_networks(_checkpoint()))

@@ -89,7 +89,7 @@ def _with_watermarks(
             generator=one.generator,
             kind="watermark",
             strength="strong" if one.reliable else "weak",
-            place=f"{one.name}, {one.excerpts} of {one.excerpts} excerpts",
+            place=f"{one.name}, in {one.excerpts} excerpts",
             confidence=round(one.confidence, 4),
         )
         for one in watermarks

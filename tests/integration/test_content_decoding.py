@@ -99,16 +99,16 @@ def test_a_watermark_detector_that_fails_is_counted(
         return REGISTRY.get_sample_value("earmark_watermark_faults_total", labels) or 0.0
 
     register(tmp_path, monkeypatch)
-    wave = np.random.default_rng(1).normal(0, 0.1, (1, 4 * 44_100))
-    write_wav(noise, wave.astype(np.float32))
+    wave = np.random.default_rng(1).normal(0, 0.1, (1, 30 * 8_000))
+    write_wav(noise, wave.astype(np.float32), 8_000)
     before = faults()
     with DecodePool(
         Settings(decode_workers=1), ProvenanceDecoder(watermarks=Watermarks.load(("broken",)))
     ) as pool:
         content = asyncio.run(replace(decoder, pool=pool).decode_and_store(noise, ONE, ""))
-    assert content.facts.audio.duration_s == pytest.approx(4.0)
+    assert content.facts.audio.duration_s == pytest.approx(30.0)
     assert content.provenance is not None
-    assert content.provenance.codes == (f"{WATERMARK_FAILED} broken: ValueError: 64000 samples",)
+    assert content.provenance.codes == (f"{WATERMARK_FAILED} broken: ValueError: 160000 samples",)
     assert faults() == before + 1
 
 

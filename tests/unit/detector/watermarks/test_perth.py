@@ -20,26 +20,23 @@ SEED = 2  # the watermark takes well to some pieces and less well to others
 
 @pytest.fixture(scope="module")
 def piece() -> FloatArray:
-    return resampled(render(SEED, 12.0).mean(axis=0), RATE_HZ, Perth.sample_rate_hz)
+    return resampled(render(SEED, 6.0).mean(axis=0), RATE_HZ, Perth.sample_rate_hz)
 
 
 def test_it_is_a_detector() -> None:
     assert isinstance(DETECTOR, Detector)
 
 
-def test_it_finds_the_watermark_and_only_that(piece: FloatArray) -> None:
-    assert DETECTOR.confidence(piece) < 0.9
-    assert DETECTOR.confidence(watermarked(piece)) >= Perth.threshold
-
-
-@pytest.mark.parametrize("gain", [0.1, 0.5])
-def test_it_survives_another_level(piece: FloatArray, gain: float) -> None:
-    assert DETECTOR.confidence(watermarked(piece) * np.float32(gain)) >= Perth.threshold
+@pytest.mark.parametrize("gain", [1.0, 0.1])
+def test_it_finds_the_watermark_at_any_level_and_only_that(piece: FloatArray, gain: float) -> None:
+    level = np.float32(gain)
+    assert DETECTOR.confidence(piece * level) < Perth.threshold
+    assert DETECTOR.confidence(watermarked(piece) * level) >= Perth.threshold
 
 
 def test_noise_and_silence_have_none() -> None:
-    noise = np.random.default_rng(1).normal(0, 0.1, 160_000).astype(np.float32)
-    for samples in (noise, np.zeros(160_000, np.float32)):
+    noise = np.random.default_rng(1).normal(0, 0.1, 64_000).astype(np.float32)
+    for samples in (noise, np.zeros(64_000, np.float32)):
         assert 0 <= DETECTOR.confidence(samples) < Perth.threshold
 
 

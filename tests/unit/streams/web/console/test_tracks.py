@@ -56,7 +56,7 @@ def test_a_watermark_is_shown_with_its_doubt_and_a_person_is_asked(console: Cons
         generator="Tonemaker",
         kind="watermark",
         strength="weak",
-        place="tone, 3 of 3 excerpts",
+        place="tone, in 3 excerpts",
         confidence=0.97,
     )
     _, requested = tell(
@@ -68,7 +68,7 @@ def test_a_watermark_is_shown_with_its_doubt_and_a_person_is_asked(console: Cons
     assert requested.queue == "disclosure"
     viewer = console.browser("viewer")
     line = (
-        "Watermark of Tonemaker in the sound (tone, 3 of 3 excerpts, confidence 0.97; "
+        "Watermark of Tonemaker in the sound (tone, in 3 excerpts, confidence 0.97; "
         "people&#39;s music sounds like it at times)"
     )
     html = viewer.get("/tracks/T-1").text
