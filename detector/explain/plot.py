@@ -35,6 +35,7 @@ PNG_DPI: Final = 150
 TRACE_DPI: Final = 200
 LABEL_SPACING_HZ: Final = 60.0
 TITLE_LETTERS: Final = 64
+LONGEST_STEM: Final = 200  # bytes of a file's name, before its ending
 MOVED_WIDTH: Final = 1e-3  # of the factor, drawn in colour
 SENTENCE_LETTERS: Final = 118
 LINE_INCHES: Final = 0.21
@@ -77,7 +78,8 @@ def evidence(
             (scores,) = model.scores([observation], observation.geometry, calibration)
             moved = moved_of(observation, model.template_set, scores, calibration, alpha)
             picture = replace(picture, moved=moved)
-    return write(picture, out, Path(name).stem)
+    stem = Path(name).stem.encode()[:LONGEST_STEM].decode(errors="ignore")
+    return write(picture, out, stem)
 
 
 def write(picture: Picture, folder: Path, stem: str) -> list[Path]:
@@ -129,7 +131,7 @@ def _header(figure: Figure, picture: Picture, first: float, second: float) -> No
     long = len(picture.title) > TITLE_LETTERS
     title = picture.title[: TITLE_LETTERS - 4] + " ..." if long else picture.title
     big: dict[str, Any] = {"fontsize": 13, "fontweight": "bold", "va": "top"}
-    figure.text(0.065, first, title, **big)
+    figure.text(0.065, first, title, parse_math=False, **big)
     is_ai = picture.outcome in TIERS
     outcome = OUTCOMES.get(picture.outcome, picture.outcome.replace("_", " "))
     figure.text(0.975, first, outcome, ha="right", color=FOUND if is_ai else INK, **big)

@@ -1,6 +1,5 @@
 """Commands about DDEX messages: deliveries in, labels and credits out."""
 
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Final
@@ -9,7 +8,7 @@ import orjson
 import typer
 
 from streams.cli import options as opt
-from streams.cli.options import HERE, echo, fail, ledger_of
+from streams.cli.options import HERE, echo, fail, ledger_of, warn
 from streams.contract.vocabulary import Certainty
 
 app = typer.Typer()
@@ -38,13 +37,13 @@ def read_messages(
         try:
             delivery = read(file)
         except WrongDdex as error:
-            sys.stderr.write(f"earmark: {readable(file)}: {error}\n")
+            warn(f"earmark: {readable(file)}: {error}")
             lines.append(orjson.dumps({"file": readable(file), "refused": str(error)}))
             code = 1
             continue
         echo(*(upload.model_dump_json(exclude_none=True) for upload in delivery.uploads))
         for sentence in delivery.sentences():
-            sys.stderr.write(f"{readable(file)}: {sentence}\n")
+            warn(f"{readable(file)}: {sentence}")
         lines.append(orjson.dumps({"file": readable(file), **delivery.as_data()}))
         code = code or (WITHDRAWN if delivery.withdrawn else 0)
     if report is not None:
@@ -91,15 +90,15 @@ def write_messages(
     for group in whole_releases(ledger, track_ids):
         tracks = labelled_tracks(ledger, group)
         for track_id in set(group) - {item.upload.track_id for item in tracks}:
-            sys.stderr.write(f"{track_id}: it has no decision and is left out\n")
+            warn(f"{track_id}: it has no decision and is left out")
         certain = []
         for item in tracks:
             label = item.decided.label
             if order.index(label.certainty) > order.index(certainty):
-                sys.stderr.write(f"{item.upload.track_id}: {label.certainty}, so it is left out\n")
+                warn(f"{item.upload.track_id}: {label.certainty}, so it is left out")
                 continue
             if label.extent == "Unknown":
-                sys.stderr.write(f"{item.upload.track_id}: Unknown, so it has no ContainsAI\n")
+                warn(f"{item.upload.track_id}: Unknown, so it has no ContainsAI")
             certain.append(item)
         if certain:
             path = out / f"{message_id(certain, parties)}.xml"

@@ -18,6 +18,7 @@ from typer.main import get_group
 from detector.errors import BadInput, EarmarkError
 from models import commands as models
 from streams.cli import processes, tracks
+from streams.cli.options import warn
 from streams.cli.renamed import Renamed
 
 GROUPS: Final = {  # by name: where its commands are, and its help
@@ -76,7 +77,7 @@ def main() -> None:
     try:
         app()
     except (EarmarkError, OSError) as error:
-        sys.stderr.write(f"earmark: {error}\n")
+        warn(f"earmark: {error}")
         raise SystemExit(1) from error
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 AGO: Final = re.compile(r"(\d+)([smhdw])")
 UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 HERE: Final = Path(DEFAULT)
+BREAKS: Final = "\n\t"
 
 
 def parse_time(text: str) -> datetime:
@@ -75,8 +76,10 @@ def operator(by: str) -> str:
 
 
 def echo(*lines: str) -> None:
-    """Print lines."""
-    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    """Print lines; one may have line breaks of its own, and nothing else that moves the cursor."""
+    from streams.contract.printing import printable
+
+    sys.stdout.write("".join(f"{printable(line, BREAKS)}\n" for line in lines))
     sys.stdout.flush()
 
 
@@ -85,7 +88,14 @@ def echo_json(data: Any) -> None:
     echo(orjson.dumps(data, option=orjson.OPT_INDENT_2).decode())
 
 
+def warn(*lines: str) -> None:
+    """Print lines to standard error."""
+    from streams.contract.printing import printable
+
+    sys.stderr.write("".join(f"{printable(line, BREAKS)}\n" for line in lines))
+
+
 def fail(problem: str) -> NoReturn:
     """Print a problem to standard error and exit with 1."""
-    sys.stderr.write(f"earmark: {problem}\n")
+    warn(f"earmark: {problem}")
     raise SystemExit(1)

@@ -11,7 +11,7 @@ import orjson
 import typer
 
 from streams.cli import options as opt
-from streams.cli.options import HERE, echo, fail, ledger_of, operator, settings_of
+from streams.cli.options import HERE, echo, fail, ledger_of, operator, settings_of, warn
 from streams.ops.state import State
 
 app = typer.Typer()
@@ -45,7 +45,7 @@ def submit(
     settings = State(state).announced()
     if settings is None:
         settings = Settings.from_env()
-        sys.stderr.write(f"nothing runs from {state}: sending to {settings.brokers}\n")
+        warn(f"nothing runs from {state}: sending to {settings.brokers}")
     items = (
         manifest(sys.stdin.buffer) if names == ["-"] else uploads(names, settings.fetch_max_bytes)
     )
@@ -114,6 +114,7 @@ def evidence(
     from detector.assessment.model import Model as ReleasedModel
     from detector.explain.plot import evidence as draw
     from detector.observation.observation import Observation
+    from streams.contract.printing import printable
     from streams.media.decode_pool import DecodePool
     from streams.runtime.settings import Settings
     from streams.services.upload_inputs import readable
@@ -124,7 +125,8 @@ def evidence(
     with DecodePool(settings) as pool:
         decoded = asyncio.run(pool.decode(file))
     observation = Observation.from_bytes(decoded.observation)
-    echo(*map(str, draw(observation, readable(file.name), released, out, settings.rates)))
+    name = printable(readable(file.name))
+    echo(*map(str, draw(observation, name, released, out, settings.rates)))
 
 
 @app.command()
@@ -160,7 +162,7 @@ def statements(
     for statement in queries.statements(ledger_of(state), since, track):
         if faults := faults_of(statement.fields):
             refused = True
-            sys.stderr.write(f"earmark: {statement.statement_id}: {'; '.join(faults)}\n")
+            warn(f"earmark: {statement.statement_id}: {'; '.join(faults)}")
         data = statement.fields if fields else statement.model_dump(mode="json", exclude_none=True)
         echo(orjson.dumps(data).decode())
     if refused:

@@ -12,6 +12,7 @@ import typer
 from detector.errors import BadInput
 from streams.cli import options as opt
 from streams.cli.options import HERE, echo, operator, settings_of
+from streams.contract.printing import printable
 from streams.contract.records import Provenance
 from streams.media import anchors as trust
 from streams.media.anchors import Anchor
@@ -19,7 +20,6 @@ from streams.media.decode_pool import DecodePool
 from streams.media.provenance import ProvenanceDecoder
 from streams.ops.state import State
 from streams.runtime import logs
-from streams.services.dead_letter_text import printable
 from streams.services.wording import words
 
 app = typer.Typer()

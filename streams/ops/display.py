@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from streams.contract.dead_letters import DeadLetter
+from streams.contract.printing import printable
 from streams.ops.inputs import Skipped
 from streams.ops.watch import Ended
 from streams.services.wording import places, restrictions
@@ -43,18 +44,21 @@ def line(name: str, ended: Ended, seconds: float) -> Text:
             there = " ".join(restrictions(scope.actions, licensed=scope.licensed)) or "nothing"
             notes.append(f"in {places(scope.territories)}: {there}")
     text = Text(
-        f"{ended.outcome:14} {probability:>6} {extent:8} {seconds:7.1f}  {name}"
-        + (f": {', '.join(notes)}" if notes else "")
+        printable(
+            f"{ended.outcome:14} {probability:>6} {extent:8} {seconds:7.1f}  {name}"
+            + (f": {', '.join(notes)}" if notes else "")
+        )
     )
     if track_id not in ("", name):  # by which `show` and `policy explain` know it
-        text.append(f"  {track_id}", "dim")
+        text.append(printable(f"  {track_id}"), "dim")
     text.stylize(COLOURS[ended.outcome], 0, 14)
     return text
 
 
 def skipped_line(item: Skipped) -> Text:
     """Return the line of something that was named and not sent."""
-    return Text(f"not sent: {item.path}: {item.detail} ({item.reason})", style="dim")
+    text = printable(f"not sent: {item.path}: {item.detail} ({item.reason})")
+    return Text(text, style="dim")
 
 
 def summary(console: Console, ends: Sequence[Ended], not_sent: int) -> None:

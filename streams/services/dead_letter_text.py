@@ -6,17 +6,11 @@ from typing import Any
 
 import orjson
 
+from streams.contract.printing import printable
 from streams.services.dead_letters import Replay, refusal
 from streams.store.dead_letter_store import Action, DeadLetter, DeadLetterGroup
 
 MAX_SHOWN = 4_000  # characters of a value; ``--raw`` gives all
-
-
-def printable(text: str) -> str:
-    """Return text that a terminal only prints: a detail may quote a hostile file."""
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
-    )
 
 
 def overview(groups: Sequence[DeadLetterGroup]) -> Iterator[str]:

@@ -9,9 +9,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+from streams.contract.printing import printable
 from streams.contract.records import Actions, Analysis, stable_id
 from streams.contract.vocabulary import Certainty
-from streams.services.dead_letter_text import printable
 from streams.services.reviews import REASONS
 from streams.services.wording import consequences, explanation, places, reason, restrictions, words
 from streams.store import queries

@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from detector.errors import BadInput
+from streams.contract.printing import on_a_page
 from streams.services import wording
 from streams.services.reviews import REASONS
 from streams.web.api import problems
@@ -59,9 +60,16 @@ def first_up(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def _shown(value: Any) -> Any:
+    """Return what a template writes: texts of others without what reorders the page."""
+    is_text = isinstance(value, str) and not hasattr(value, "__html__")
+    return on_a_page(value) if is_text else value
+
+
 PAGES: Final = Environment(
     loader=FileSystemLoader(TEMPLATES),
     autoescape=True,
+    finalize=_shown,
     undefined=StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,

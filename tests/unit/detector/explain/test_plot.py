@@ -73,3 +73,11 @@ def test_evidence_of_a_recording(model: Model, played: FloatArray, tmp_path: Pat
     written = evidence(observer.finish(), "a/song.flac", model, tmp_path / "out", Rates())
     assert [one.name for one in written] == ["song.json", "song.svg", "song.png"]
     assert all(one.stat().st_size > 1_000 for one in written)
+
+
+@pytest.mark.parametrize("name", ["ü" * 300 + ".flac", r"$\frac{.flac", "獅子 $1$ ^{.flac"])
+def test_a_name_of_any_length_and_kind(name: str, model: Model, tmp_path: Path) -> None:
+    observer = Observer(RATE_HZ)
+    observer.feed(np.zeros(2 * RATE_HZ, np.float32))
+    for path in evidence(observer.finish(), name, model, tmp_path, Rates()):
+        assert path.stat().st_size > 0
