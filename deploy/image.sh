@@ -4,6 +4,8 @@
 #   DEVICE=gpu                               scores on CUDA (cpu without)
 #   TORCH_INDEX= PACKAGES= BASE=             as deploy/Dockerfile says
 #   ENGINE=podman                            which one, where there are several
+#   BUILDER=https://ci.example.org/job/7     who builds, for the provenance
+# In OUT (build/image) it leaves the SBOM and the provenance, with the image's id.
 set -eu
 version=$(sed -n 's/^version = "\(.*\)"$/\1/p' pyproject.toml)
 tag=${TAG:-earmark:$version}
@@ -15,13 +17,20 @@ if [ -z "$engine" ]; then
     echo "none of docker, podman and buildah is here: one of them builds the image" >&2
     exit 1
 fi
-set -- build -f deploy/Dockerfile -t "$tag" \
+out=${OUT:-build/image}
+base=${BASE:-$(sed -n 's/^ARG BASE=//p' deploy/Dockerfile)}
+mkdir -p "$out"
+set -- build -f deploy/Dockerfile \
     --build-arg "DEVICE=${DEVICE:-cpu}" --build-arg "TORCH_INDEX=${TORCH_INDEX:-}" \
     --build-arg "PACKAGES=${PACKAGES:-}" --build-arg "VERSION=$version" \
     --build-arg "REVISION=$(git rev-parse HEAD 2>/dev/null || echo unknown)" \
     --build-arg "CREATED=$(date -u +%Y-%m-%dT%H:%M:%SZ)"
 [ -z "${BASE:-}" ] || set -- "$@" --build-arg "BASE=$BASE"
+"$engine" "$@" --target sbom --output "type=local,dest=$out" .
 # the others leave health checks out unless they write Docker's format
 case $(basename "$engine") in podman | buildah) set -- "$@" --format docker ;; esac
-echo "$engine $*"
-exec "$engine" "$@" .
+echo "$engine $* -t $tag"
+"$engine" "$@" -t "$tag" --iidfile "$out/image.id" .
+python3 -m deploy.provenance write "$(cat "$out/image.id")" "$out/wheel.sha256" \
+    "TAG=$tag" "BASE=$base" "BUILDER=${BUILDER:-}" "DEVICE=${DEVICE:-cpu}" \
+    "TORCH_INDEX=${TORCH_INDEX:-}" "PACKAGES=${PACKAGES:-}" >"$out/provenance.json"

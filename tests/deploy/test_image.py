@@ -1,5 +1,6 @@
 """Dockerfile and compose.yaml: style, schema, and that they fit the program."""
 
+import hashlib
 import json
 import re
 import shutil
@@ -15,6 +16,7 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from deploy import provenance
 from streams.contract.processes import PROCESSES
 from streams.runtime.settings import PREFIX, Settings
 from tests.deploy.published import compose_schema
@@ -100,25 +102,70 @@ def test_what_the_image_copies_is_sent_to_the_build() -> None:
     assert all((ROOT / name).exists() for name in sent)
 
 
-def test_make_image_asks_for_what_the_dockerfile_takes(tmp_path: Path) -> None:
-    """By a program that prints what it is asked for, in place of an engine."""
-    engine = tmp_path / "podman"
-    engine.write_text('#!/bin/sh\nfor one in "$@"; do echo "$one"; done\n')
+ENGINE = f"""#!/bin/sh
+# Writes down what it is asked for, and what an engine would leave.
+echo "$*" >> "$(dirname "$0")/asked"
+while [ $# -gt 0 ]; do
+    case $1 in
+    --iidfile) printf 'sha256:{"1" * 64}' > "$2" ;;
+    --output) echo "{"2" * 64}  /wheel/earmark-0.1.0-py3-none-any.whl" > "${{2##*dest=}}/wheel.sha256" ;;
+    esac
+    shift
+done
+"""
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where ``make image`` has left all that it leaves, with a program in place of an engine."""
+    folder = tmp_path_factory.mktemp("image")
+    engine = folder / "podman"
+    engine.write_text(ENGINE)
     engine.chmod(0o755)
-    done = subprocess.run(
-        ["make", "-s", "image", f"ENGINE={engine}", "TAG=r.example.org/e:1", "DEVICE=gpu"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    _, *words = done.stdout.splitlines()  # the first is the command, for people
-    assert words[:5] == ["build", "-f", "deploy/Dockerfile", "-t", "r.example.org/e:1"]
-    assert words[-3:] == ["--format", "docker", "."]  # podman would leave out the health check
+    base = f"BASE=python:3.12@sha256:{'3' * 64}"
+    options = [f"ENGINE={engine}", f"OUT={folder}", "TAG=r.example.org/e:1", "DEVICE=gpu", base]
+    subprocess.run(["make", "-s", "image", *options], cwd=ROOT, capture_output=True, check=True)
+    return folder
+
+
+def test_make_image_asks_for_what_the_dockerfile_takes(made: Path) -> None:
+    sbom, image = ((made / "asked").read_text()).splitlines()
+    assert sbom.endswith(f"--target sbom --output type=local,dest={made} .")
+    assert "\nFROM scratch AS sbom\n" in dockerfile()
+    words = image.split()
+    assert words[:3] == ["build", "-f", "deploy/Dockerfile"]
+    assert "--format docker -t r.example.org/e:1 " in image  # podman: else without health check
     variables = [words[at + 1] for at, word in enumerate(words) if word == "--build-arg"]
     assert "DEVICE=gpu" in variables
     taken = {line[4:].split("=")[0] for line in dockerfile().splitlines() if line[:4] == "ARG "}
-    assert {one.split("=")[0] for one in variables} == taken - {"BASE"}
+    assert {one.split("=")[0] for one in variables} == taken
+
+
+def test_make_image_leaves_provenance_that_can_be_checked(made: Path) -> None:
+    path = made / "provenance.json"
+    stated = json.loads(path.read_text())
+    assert stated["_type"] == "https://in-toto.io/Statement/v1"
+    assert stated["subject"] == [{"name": "r.example.org/e:1", "digest": {"sha256": "1" * 64}}]
+    assert stated["predicateType"] == "https://slsa.dev/provenance/v1"
+    build = stated["predicate"]["buildDefinition"]
+    assert build["externalParameters"]["DEVICE"] == "gpu"
+    materials = {one["uri"]: one["digest"] for one in build["resolvedDependencies"]}
+    assert materials["docker:python:3.12"] == {"sha256": "3" * 64}
+    assert materials["wheel:earmark-0.1.0-py3-none-any.whl"] == {"sha256": "2" * 64}
+    locked = hashlib.sha256((DEPLOY / "requirements.txt").read_bytes()).hexdigest()
+    assert materials["file:deploy/requirements.txt"] == {"sha256": locked}
+    assert provenance.differences(stated, f"sha256:{'1' * 64}") == []
+    assert provenance.main("verify", str(path)) == 0
+
+
+def test_provenance_of_another_image_or_clone_is_found(made: Path, tmp_path: Path) -> None:
+    text = (made / "provenance.json").read_text()
+    assert provenance.differences(json.loads(text), "sha256:9") == [
+        "it is about another image than sha256:9"
+    ]
+    path = tmp_path / "other.json"
+    path.write_text(text.replace(provenance.git("rev-parse", "HEAD"), "0" * 40))
+    assert provenance.main("verify", str(path)) == 1
 
 
 def test_every_variable_in_the_image_is_a_setting() -> None:
