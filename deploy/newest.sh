@@ -1,7 +1,7 @@
 #!/bin/sh
 # Tries the newest versions of all packages, also beyond the upper bounds of pyproject.toml, in an
-# environment of its own; `make newest` and a nightly job call it. It prints what is newer than what
-# was tested, then runs the types and the tests that need no broker.
+# environment of its own. `make newest` calls it, and so does .github/workflows/newest.yml each night.
+# It prints what is newer than what was tested, then runs types and the tests that need no broker.
 set -eu
 venv=build/newest
 rm -rf "$venv"

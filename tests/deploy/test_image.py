@@ -108,7 +108,8 @@ echo "$*" >> "$(dirname "$0")/asked"
 while [ $# -gt 0 ]; do
     case $1 in
     --iidfile) printf 'sha256:{"1" * 64}' > "$2" ;;
-    --output) echo "{"2" * 64}  /wheel/earmark-0.1.0-py3-none-any.whl" > "${{2##*dest=}}/wheel.sha256" ;;
+    --output) echo "{"2" * 64}  /wheel/earmark-0.1.0-py3-none-any.whl" \
+        > "${{2##*dest=}}/wheel.sha256" ;;
     esac
     shift
 done
