@@ -240,7 +240,10 @@ class Settings(BaseSettings):
         36_000, ge=1, description="uploads of one API key in an hour, where it has no own quota"
     )
     api_audio_hours_per_day: float = Field(
-        10_000.0, gt=0, description="hours of audio that one API key may hand in within a day"
+        10_000.0,
+        gt=0,
+        description="hours of audio that one API key may hand in within a day; an upload that is "
+        "refused counts as the longest track, one that waits as the mean of the others",
     )
     foreign_track_id: Literal["refuse", "review"] = Field(
         "refuse",

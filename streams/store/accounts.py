@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, delete, func, insert, select, union_all, update
+from sqlalchemy import Connection, delete, exists, func, insert, select, union_all, update
 
+from streams.contract import processes
 from streams.store.account_tables import (
     API_KEYS,
     KEY_UPLOADS,
@@ -16,7 +17,7 @@ from streams.store.account_tables import (
     USERS,
 )
 from streams.store.database import insert_new
-from streams.store.tables import FINGERPRINTS
+from streams.store.tables import DEAD_LETTERS, FINGERPRINTS
 
 # The fields of ``services.accounts.users.User``, in order.
 USER: Final = (
@@ -27,6 +28,7 @@ USER: Final = (
 REQUESTS_KEPT: Final = timedelta(days=7)
 ACTIVE_ADMIN: Final = (USERS.c.role == "admin") & USERS.c.active
 USAGE_KEPT: Final = timedelta(days=1)
+PROOF: Final = 20  # uploads; fewer show little of the next ones
 
 
 def add_user(connection: Connection, row: Mapping[str, Any]) -> None:
@@ -191,14 +193,29 @@ def upload_before(connection: Connection, key_id: str, number: int) -> datetime 
     return connection.scalar(times.offset(number - 1).limit(1))
 
 
-def audio_seconds(connection: Connection, key_id: str, since: datetime) -> float:
-    """Return how much audio of a key's uploads since a time has been decoded."""
-    question = (
-        select(func.sum(FINGERPRINTS.c.duration_s))
+def audio_seconds(connection: Connection, key_id: str, since: datetime, refused_s: float) -> float:
+    """Return how much audio a key has handed in since a time.
+
+    An upload that was refused counts ``refused_s``: it may have cost as much. One that waits
+    counts as the mean of those that have ended; ``PROOF`` of them make a mean.
+    """
+    own = (KEY_UPLOADS.c.key_id == key_id) & (KEY_UPLOADS.c.at > since)
+    uploads = select(func.count()).select_from(KEY_UPLOADS).where(own)
+    decoded = (
+        select(func.count(), func.sum(FINGERPRINTS.c.duration_s))
         .join(KEY_UPLOADS, KEY_UPLOADS.c.upload_id == FINGERPRINTS.c.upload_id)
-        .where(KEY_UPLOADS.c.key_id == key_id, KEY_UPLOADS.c.at > since)
+        .where(own)
     )
-    return connection.scalar(question) or 0.0
+    died = exists().where(
+        DEAD_LETTERS.c.upload_id == KEY_UPLOADS.c.upload_id,
+        DEAD_LETTERS.c.processor == processes.FINGERPRINT.name,
+    )
+    alive = exists().where(FINGERPRINTS.c.upload_id == KEY_UPLOADS.c.upload_id)
+    refused = connection.scalar(uploads.where(died, ~alive)) or 0
+    ended, seconds = connection.execute(decoded).one()
+    known = (seconds or 0.0) + refused * refused_s
+    waiting = max(0, (connection.scalar(uploads) or 0) - ended - refused)
+    return known + waiting * known / max(PROOF, ended + refused)
 
 
 def all_keys(connection: Connection) -> Sequence[Any]:

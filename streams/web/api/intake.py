@@ -224,7 +224,8 @@ async def reserved(resources: AppResources, key: Key) -> AsyncIterator[str]:
 def _reserve(resources: AppResources, key: Key) -> str:
     settings, now = resources.settings, datetime.now(UTC)
     with resources.ledger.reading() as connection:
-        added = partial(accounts.audio_seconds, connection, key.key_id, now - DAY)
+        longest = settings.decode_max_duration_s
+        added = partial(accounts.audio_seconds, connection, key.key_id, now - DAY, longest)
         seconds = resources.cache.get(("audio_seconds", key.key_id), added, FRESH_S)
     if seconds >= settings.api_audio_hours_per_day * HOUR.total_seconds():
         raise too_many(HOUR.total_seconds(), "hours of audio")

@@ -1,15 +1,19 @@
 """Rows of users, sessions, links, keys and requests, on both databases."""
 
+import dataclasses
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import orjson
 import pytest
 from sqlalchemy import Connection
 
 from streams.services.accounts.users import User
+from streams.stages.ledger import project
 from streams.store import accounts
 from streams.store.database import Ledger
 from tests.support.accounts import create_user
+from tests.support.ledger_rows import letter
 from tests.support.stories import hear, tell
 
 NOW = datetime(2026, 11, 27, 12, 0, tzinfo=UTC)
@@ -118,8 +122,8 @@ def test_quotas_count_the_uploads_of_a_day(ledger: Ledger) -> None:
         assert accounts.upload_before(connection, "key_1", 1) == NOW + HOUR
         assert accounts.upload_before(connection, "key_1", 2) == NOW
         assert accounts.upload_before(connection, "key_1", 3) is None
-        assert accounts.audio_seconds(connection, "key_1", NOW - MINUTE) == 180.0
-        assert accounts.audio_seconds(connection, "key_1", NOW) == 0.0
+        assert accounts.audio_seconds(connection, "key_1", NOW - MINUTE, 0.0) == 189.0
+        assert accounts.audio_seconds(connection, "key_1", NOW, 0.0) == 0.0
         accounts.use_key(connection, "key_2", "upl_3", NOW + 25 * HOUR)
         assert accounts.upload_before(connection, "key_1", 1) == NOW + HOUR, "a day, and no more"
         assert accounts.upload_before(connection, "key_1", 2) is None
@@ -135,3 +139,20 @@ def test_a_request_is_remembered_for_a_week(ledger: Ledger) -> None:
         assert accounts.earlier_request(connection, "key_1", "idem") is not None
         accounts.add_request(connection, "key_1", "third", "sha", "upl_3", NOW + week + MINUTE)
         assert accounts.earlier_request(connection, "key_1", "idem") is None
+
+
+def test_refused_uploads_count_and_waiting_ones_as_the_mean_of_all(ledger: Ledger) -> None:
+    """Thousands of undecodable files cost as much as long ones, and are refused in the end."""
+    decided, _ = tell(ledger)
+    hear(ledger, decided, "a" * 64)  # 180 s
+    ids = [f"upl_{number}" for number in range(119)]
+    refused = [letter(orjson.dumps({"upload_id": name}), at) for at, name in enumerate(ids[:19])]
+    replayed = letter(orjson.dumps({"upload_id": decided.upload_id}), 99)
+    elsewhere = dataclasses.replace(letter(orjson.dumps({"upload_id": ids[-1]}), 98), headers=())
+    project(ledger, [*refused, replayed, elsewhere])
+    with ledger.transaction() as connection:
+        for upload_id in (decided.upload_id, *ids):
+            accounts.use_key(connection, "key_1", upload_id, NOW)
+        ended = 180.0 + 19 * 1_000.0
+        counted = accounts.audio_seconds(connection, "key_1", NOW - MINUTE, 1_000.0)
+        assert counted == pytest.approx(ended + 100 * ended / 20)

@@ -20,6 +20,7 @@ from streams.web.api import intake, resources
 from tests.support.answers import code
 from tests.support.console import Console
 from tests.support.events import classified, message, received
+from tests.support.ledger_rows import letter
 from tests.support.stories import hear, tell
 from tests.support.uploading import WAV
 
@@ -219,6 +220,22 @@ def test_hours_of_audio_of_a_key_are_limited(
     decided, _ = tell(ledger)
     hear(ledger, decided.model_copy(update={"upload_id": upload_id}), "b" * 64)
     assert code(program.post("uploads", json=ONE)) == (429, "too_many_requests")
+    assert console.program("ingest").post("uploads", json=ONE).status_code == 202
+
+
+def test_files_that_cannot_be_decoded_count_as_the_longest_track(
+    opened: Callable[..., Console], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake, "FRESH_S", -1.0)
+    console = opened(
+        f"sqlite:///{tmp_path}/ledger.db", uri_schemes="https", api_audio_hours_per_day=7
+    )
+    program = console.program("ingest")
+    for number, status in enumerate((202, 202, 429)):
+        answer = program.post("uploads", json=ONE | {"track_id": f"T-{number}"})
+        assert answer.status_code == status
+        if status == 202:  # four hours
+            project(console.resources.ledger, [letter(answer.content, number, "not_audio")])
     assert console.program("ingest").post("uploads", json=ONE).status_code == 202
 
 
