@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from typing import Final
 
 from detector.errors import BadInput, SenderAway
@@ -22,6 +23,7 @@ MOST_FAILURES: Final = 3  # one after the other; then a sender is away
 PAUSE_S: Final = (2.0, 60.0)  # shortest and longest between two fetches from one that is away
 LOST_S: Final = 60.0  # away for longer than attempts take: its uploads get no more of them
 FORGET_S: Final = 300.0
+SLOW_S: Final = 10.0  # of a turn; most take a second
 REMEMBERED: Final = 10_000
 
 
@@ -51,11 +53,13 @@ class _Sender:
 class FairSlots:
     """At most so many at once; the distributor with the fewest at work comes first.
 
-    ``spare`` slots are only for distributors with nothing at work.
+    ``spare`` slots are only for distributors with nothing at work. One whose last turn was slow
+    leaves a slot to the others, where there are any: each of its files may take minutes.
     """
 
     def __init__(self, slots: int, spare: int = 0) -> None:
         self._free, self._spare = slots, min(spare, slots - 1)
+        self._last: OrderedDict[str, tuple[float, bool]] = OrderedDict()  # end, and whether slow
         self._running: Counter[str] = Counter()
         self._waiting: Counter[str] = Counter()
         self._turns = asyncio.Condition()
@@ -71,19 +75,36 @@ class FairSlots:
                 _count_down(self._waiting, distributor)
             self._free -= 1
             self._running[distributor] += 1
+        begun = time.monotonic()
         try:
             yield
         finally:
             async with self._turns:
                 self._free += 1
                 _count_down(self._running, distributor)
+                self._note(distributor, begun)
                 self._turns.notify_all()
+
+    def _note(self, distributor: str, begun: float) -> None:
+        now = time.monotonic()
+        self._last[distributor] = now, now - begun > SLOW_S
+        self._last.move_to_end(distributor)
+        if len(self._last) > REMEMBERED:
+            self._last.popitem(last=False)
 
     def _is_next(self, distributor: str) -> bool:
         running = self._running.get(distributor, 0)
-        if self._free <= (self._spare if running else 0):
+        if self._free <= (max(self._spare, self._leaves(distributor)) if running else 0):
             return False
         return all(running <= self._running.get(other, 0) for other in self._waiting)
+
+    def _leaves(self, distributor: str) -> int:
+        """Return how many slots a distributor leaves to others that came lately."""
+        latest = islice(reversed(self._last.items()), 2)
+        recent = time.monotonic() - FORGET_S
+        others = any(name != distributor and end > recent for name, (end, _) in latest)
+        _, was_slow = self._last.get(distributor, (0.0, False))
+        return int(was_slow and others)
 
 
 def _count_down(counter: Counter[str], key: str) -> None:

@@ -14,6 +14,7 @@ from streams.media.senders import (
     LOST_S,
     MOST_FAILURES,
     PAUSE_S,
+    SLOW_S,
     FairSlots,
     Senders,
 )
@@ -169,6 +170,38 @@ def test_a_spare_slot_is_for_a_distributor_with_nothing_at_work() -> None:
                     pass
             async with asyncio.timeout(5), slots.turn("honest"):
                 pass
+
+    asyncio.run(main())
+
+
+def test_a_slow_distributor_leaves_a_slot_to_the_others(clock: list[float]) -> None:
+    """Six files of four hours held both decoders for minutes, again and again."""
+
+    async def turns_at_once(slots: FairSlots) -> int:
+        async with slots.turn("slow"):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(0.05), slots.turn("slow"):
+                    return 2
+        return 1
+
+    async def main() -> None:
+        slots = FairSlots(2)
+        async with slots.turn("slow"):
+            clock[0] += SLOW_S + 1
+        assert await turns_at_once(slots) == 2, "nobody else is there"
+        async with slots.turn("slow"):
+            clock[0] += SLOW_S + 1
+        async with slots.turn("honest"):
+            pass
+        async with slots.turn("slow"):
+            clock[0] += SLOW_S + 1
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.05), slots.turn("slow"):
+                    pass
+            async with asyncio.timeout(5), slots.turn("honest"):
+                pass
+        clock[0] += FORGET_S + 1
+        assert await turns_at_once(slots) == 2, "the others are gone"
 
     asyncio.run(main())
 
