@@ -8,6 +8,9 @@ codec, broken bytes, more than ``MAX_UNPACKED_BYTES``. What stands before the fa
 Both clients unpack a whole batch at once, without a limit. Here ``cramjam`` unpacks it, and no
 further than the limit. So no batch costs a process more memory than it has.
 
+Batches in the formats of before Kafka 0.11 are not read at all: brokers since 3.0 store none, and
+the clients' readers of them have each of these faults once more.
+
 Kafka stores any bytes as the key of a header. Each byte that is not UTF-8 reads as ``\xff``.
 
 aiokafka then reads batches in Python: its extension cannot be patched, and reads beyond the end of
@@ -20,7 +23,11 @@ from typing import Any, Final
 
 import cramjam
 from kafka.record import memory_records as of_kafka_python
-from kafka.record.default_records import DefaultRecord, DefaultRecordBatch
+from kafka.record.default_records import (
+    DefaultRecord,
+    DefaultRecordBatch,
+    DefaultRecordBatchBuilder,
+)
 from kafka.record.util import decode_varint
 
 from streams.contract.dead_letters import MAX_DEAD_LETTER_BYTES, UNREAD
@@ -163,13 +170,30 @@ def _patched(base: Any, decode_varint: Any, record_of: Callable[[int, int, int, 
     return Batch
 
 
+def _old_format(batch_of: Callable[[bytes], Any]) -> Callable[[Any, int], Any]:
+    """Return what reads a batch in an old format: as a batch of one record without content."""
+
+    def read(buffer: Any, magic: int) -> Any:
+        (offset,) = struct.unpack_from(">q", buffer)  # of the last record
+        headers = [(UNREAD, f"offset {offset}: a batch in the old format {magic}".encode())]
+        builder = DefaultRecordBatchBuilder(2, 0, False, -1, -1, -1, MAX_UNPACKED_BYTES)
+        builder.append(0, 0, None, None, headers)
+        batch = builder.build()
+        struct.pack_into(">q", batch, 0, max(0, offset))  # outside of the checksum
+        return batch_of(bytes(batch))
+
+    return read
+
+
 def install() -> None:
     """Patch kafka-python for every consumer of this process."""
 
     def record_of(offset: int, time_ms: int, time_type: int, headers: Any) -> Any:
         return DefaultRecord(0, offset, time_ms, time_type, None, None, headers)
 
-    of_kafka_python.DefaultRecordBatch = _patched(DefaultRecordBatch, decode_varint, record_of)
+    batches = _patched(DefaultRecordBatch, decode_varint, record_of)
+    of_kafka_python.DefaultRecordBatch = batches
+    of_kafka_python.LegacyRecordBatch = _old_format(batches)
 
 
 def install_aiokafka() -> None:
@@ -181,6 +205,8 @@ def install_aiokafka() -> None:
     def record_of(offset: int, time_ms: int, time_type: int, headers: Any) -> Any:
         return default_records._DefaultRecordPy(offset, time_ms, time_type, None, None, headers)
 
-    batches = default_records._DefaultRecordBatchPy
-    memory_records.DefaultRecordBatch = _patched(batches, decode_varint_py, record_of)
+    base = default_records._DefaultRecordBatchPy
+    batches = _patched(base, decode_varint_py, record_of)
+    memory_records.DefaultRecordBatch = batches
+    memory_records._LegacyRecordBatchPy = memory_records.LegacyRecordBatch = _old_format(batches)
     aiokafka.consumer.fetcher.MemoryRecords = memory_records._MemoryRecordsPy

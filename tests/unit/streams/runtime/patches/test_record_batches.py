@@ -1,5 +1,6 @@
 """Both clients read any batch to its end: what they cannot read is one record with the reason."""
 
+import struct
 import tracemalloc
 from collections.abc import Callable
 from typing import Any
@@ -9,6 +10,7 @@ import cramjam
 import pytest
 from aiokafka.codec import snappy_encode
 from kafka.record.default_records import DefaultRecordBatch, DefaultRecordBatchBuilder
+from kafka.record.legacy_records import LegacyRecordBatchBuilder
 from kafka.record.memory_records import MemoryRecords
 from kafka.record.util import calc_crc32c
 
@@ -184,3 +186,27 @@ def test_a_record_has_a_limit_of_its_own(read: Read) -> None:
     assert why.startswith("offsets 1 to 2: a record of 2097")
     ((_, _, why),) = ended(read, packed(built(b"a", headers=[("", b"")] * 1_001), GZIP))
     assert why == "offsets 0 to 0: 1001 headers, over 1000"
+
+
+@readers
+@pytest.mark.parametrize("magic", [0, 1])
+@pytest.mark.parametrize("codec", [0, GZIP])
+def test_a_batch_in_an_old_format_ends_as_one_record(read: Read, magic: int, codec: int) -> None:
+    """Whatever is in it: a bomb, a wrong sum, a batch within a batch."""
+    builder = LegacyRecordBatchBuilder(magic, codec, 1_000_000)
+    for offset in range(3):
+        builder.append(offset, 1_000, b"k", b"\0" * 10_000)
+    old = bytearray(builder.build())
+    if codec:  # the broker gives the last offset to the whole
+        struct.pack_into(">q", old, 0, 7)
+    old[20] ^= 0xFF
+    records = read(bytes(old) + edited(built(b"next"), base=8))
+    batch = records.next_batch()
+    assert batch.validate_crc()
+    (record,) = batch
+    last = 7 if codec else 0
+    assert (record.offset, record.value, batch.next_offset) == (last, None, last + 1)
+    assert dict(record.headers)[UNREAD].decode().endswith(f"a batch in the old format {magic}")
+    if codec:
+        assert (after := records.next_batch()).validate_crc()
+        assert [record.value for record in after] == [b"next"]
