@@ -213,8 +213,8 @@ def audio_seconds(connection: Connection, key_id: str, since: datetime, refused_
     alive = exists().where(FINGERPRINTS.c.upload_id == KEY_UPLOADS.c.upload_id)
     refused = connection.scalar(uploads.where(died, ~alive)) or 0
     ended, seconds = connection.execute(decoded).one()
-    known = (seconds or 0.0) + refused * refused_s
-    waiting = max(0, (connection.scalar(uploads) or 0) - ended - refused)
+    known: float = (seconds or 0.0) + refused * refused_s
+    waiting: int = max(0, (connection.scalar(uploads) or 0) - ended - refused)
     return known + waiting * known / max(PROOF, ended + refused)
 
 
