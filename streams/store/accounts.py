@@ -215,7 +215,7 @@ def audio_seconds(connection: Connection, key_id: str, since: datetime, refused_
     ended, seconds = connection.execute(decoded).one()
     known: float = (seconds or 0.0) + refused * refused_s
     waiting: int = max(0, (connection.scalar(uploads) or 0) - ended - refused)
-    return known + waiting * known / max(PROOF, ended + refused)
+    return known + waiting * known / max(PROOF, int(ended + refused))
 
 
 def all_keys(connection: Connection) -> Sequence[Any]:
