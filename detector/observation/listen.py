@@ -1,7 +1,9 @@
 """The one pass over the audio: a local file in, everything that later stages need out."""
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import scipy.fft  # noqa: F401  # for landmarks: a confined child can load nothing later
@@ -12,10 +14,12 @@ from detector.audio.mixdown import Mixdown
 from detector.audio.spectra import gated_loudness
 from detector.errors import InvalidAudio
 from detector.matching.landmarks import Landmarker
-from detector.observation.observation import Observer
+from detector.observation.observation import Observation, Observer
 from detector.types import AudioFacts, Heard
 
 SILENCE_PEAK = 10 ** (-60 / 20)
+APART: Final = 0.8
+"""Of ``channels_differ``: from here on the sides are observed apart."""
 
 
 def listen(source: Path | int, *, max_duration_s: float) -> Heard:
@@ -27,8 +31,11 @@ def listen(source: Path | int, *, max_duration_s: float) -> Heard:
     decoder = Decoder(source, max_duration_s)
     heard = _listen(decoder)
     if decoder.main_rate_hz > decoder.sample_rate_hz:  # a short first link may hide the high bands
-        return _listen(Decoder(source, max_duration_s, decoder.main_rate_hz))
-    return heard
+        decoder = Decoder(source, max_duration_s, decoder.main_rate_hz)
+        heard = _listen(decoder)
+    if heard.audio.channels_differ < APART:
+        return heard
+    return _with_sides(heard, Decoder(source, max_duration_s, decoder.sample_rate_hz))
 
 
 def _listen(decoder: Decoder) -> Heard:
@@ -82,6 +89,20 @@ def _listen(decoder: Decoder) -> Heard:
         pcm_sha256=samples.hexdigest(),
         landmarks=landmarker.finish().to_bytes(),
     )
+
+
+def _with_sides(heard: Heard, decoder: Decoder) -> Heard:
+    """Decode once more, and add left, right and their difference: one may hide in the mix."""
+    observers = {name: Observer(decoder.rate_hz or 0) for name in ("left", "right", "difference")}
+    for chunk in decoder.chunks():
+        left, right = chunk[0], chunk[min(1, len(chunk) - 1)]
+        for observer, samples in zip(
+            observers.values(), (left, right, (left - right) * np.float32(0.5)), strict=True
+        ):
+            observer.feed(np.ascontiguousarray(samples))
+    sides = {name: observer.finish() for name, observer in observers.items()}
+    whole = replace(Observation.from_bytes(heard.observation), sides=sides)
+    return replace(heard, observation=whole.to_bytes())
 
 
 def _rounded(level: float | None) -> float | None:

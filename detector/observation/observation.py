@@ -7,14 +7,16 @@ describes the modulation spectrum. An observation contains
 - ``timeline`` [segments, bins]: the same of all bands together, for each segment;
 - ``shares`` [5951]: how often each spectral bin is the maximum of its neighbourhood;
 - ``ltas`` [windows, 96]: mean level of 250 Hz bands, in dB, for each segment's hop;
-- ``peaks`` [n]: largest sample of each 0.1 s, for drawing the waveform.
+- ``peaks`` [n]: largest sample of each 0.1 s, for drawing the waveform;
+- ``sides``: where the channels differ, the same of left, right and their difference.
 
 Changing anything here changes ``VERSION``; a model names the version that it reads.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import orjson
@@ -60,6 +62,7 @@ class Observation:
     ltas: FloatArray
     peaks: FloatArray
     version: int = VERSION
+    sides: Mapping[str, "Observation"] = field(default_factory=dict)
 
     @property
     def geometry(self) -> Geometry:
@@ -73,22 +76,33 @@ class Observation:
 
     def to_bytes(self) -> bytes:
         """Return the compressed form (safetensors in zstandard; no pickle anywhere)."""
-        header = {
+        header: dict[str, Any] = {
             "version": self.version,
             "sample_rate_hz": self.sample_rate_hz,
             "duration_s": round(self.duration_s, 4),
             "groups": list(self.groups),
             "share_frames": self.share_frames,
         }
-        tensors = {
+        tensors = self._tensors("")
+        if self.sides:  # readers of before pass over them
+            header["sides"] = {
+                name: {"groups": list(side.groups), "share_frames": side.share_frames}
+                for name, side in self.sides.items()
+            }
+            for name, side in self.sides.items():
+                tensors |= side._tensors(f"{name}.")
+        plain = safetensors.numpy.save(tensors, {"earmark": orjson.dumps(header).decode()})
+        return zstandard.ZstdCompressor(level=3).compress(plain)
+
+    def _tensors(self, prefix: str) -> dict[str, NDArray[Any]]:
+        tensors: dict[str, NDArray[Any]] = {
             "clock": self.clock.astype(np.float16),
             "timeline": self.timeline_steps,
             "shares": np.rint(self.shares * self.share_frames).astype(np.uint32),
             "ltas": np.rint((self.ltas - LTAS_FLOOR_DB) * 2).clip(0, 255).astype(np.uint8),
             "peaks": np.rint(self.peaks * 255).clip(0, 255).astype(np.uint8),
         }
-        plain = safetensors.numpy.save(tensors, {"earmark": orjson.dumps(header).decode()})
-        return zstandard.ZstdCompressor(level=3).compress(plain)
+        return {prefix + name: values for name, values in tensors.items()}
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Observation":
@@ -101,20 +115,31 @@ class Observation:
             header, tensors = unpack(data)
             if header["version"] != VERSION:
                 raise ModelError(f"observation version {header['version']}, not {VERSION}")
-            frames = int(header["share_frames"])
-            return cls(
-                sample_rate_hz=int(header["sample_rate_hz"]),
-                duration_s=float(header["duration_s"]),
-                clock=tensors["clock"].astype(np.float32),
-                groups=tuple(bool(flag) for flag in header["groups"]),  # type: ignore[arg-type]  # three by construction
-                timeline_steps=tensors["timeline"],
-                shares=tensors["shares"].astype(np.float32) / np.float32(max(frames, 1)),
-                share_frames=frames,
-                ltas=tensors["ltas"].astype(np.float32) / np.float32(2) + np.float32(LTAS_FLOOR_DB),
-                peaks=tensors["peaks"].astype(np.float32) / np.float32(255),
-            )
+            sides = {
+                name: cls._of(header | facts, tensors, f"{name}.")
+                for name, facts in header.get("sides", {}).items()
+            }
+            return replace(cls._of(header, tensors, ""), sides=sides)
         except (KeyError, ValueError) as error:
             raise ModelError(f"not an observation: {error}") from error
+
+    @classmethod
+    def _of(
+        cls, header: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]], prefix: str
+    ) -> "Observation":
+        frames = int(header["share_frames"])
+        ltas = tensors[f"{prefix}ltas"].astype(np.float32) / np.float32(2)
+        return cls(
+            sample_rate_hz=int(header["sample_rate_hz"]),
+            duration_s=float(header["duration_s"]),
+            clock=tensors[f"{prefix}clock"].astype(np.float32),
+            groups=tuple(bool(flag) for flag in header["groups"]),  # type: ignore[arg-type]  # three by construction
+            timeline_steps=tensors[f"{prefix}timeline"],
+            shares=tensors[f"{prefix}shares"].astype(np.float32) / np.float32(max(frames, 1)),
+            share_frames=frames,
+            ltas=ltas + np.float32(LTAS_FLOOR_DB),
+            peaks=tensors[f"{prefix}peaks"].astype(np.float32) / np.float32(255),
+        )
 
 
 def quantise_timeline(timeline: FloatArray) -> NDArray[np.int8]:
