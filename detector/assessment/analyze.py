@@ -4,6 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from detector.assessment.model import Model
+from detector.assessment.sides import assess
 from detector.errors import BadInput
 from detector.observation.observation import Observation
 from detector.types import Heard, Rates
@@ -11,7 +12,7 @@ from detector.types import Heard, Rates
 
 def analysed(path: str, heard: Heard, model: Model, rates: Rates) -> dict[str, Any]:
     """Return the analysis of a file that was decoded (``status`` ok)."""
-    answer = model.assess([Observation.from_bytes(heard.observation)], rates)[0]
+    (answer,) = assess(model, [Observation.from_bytes(heard.observation)], rates)
     return (
         {"path": path, "status": "ok"}
         | asdict(answer)

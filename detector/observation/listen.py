@@ -3,7 +3,6 @@
 import hashlib
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 import scipy.fft  # noqa: F401  # for landmarks: a confined child can load nothing later
@@ -15,11 +14,9 @@ from detector.audio.spectra import gated_loudness
 from detector.errors import InvalidAudio
 from detector.matching.landmarks import Landmarker
 from detector.observation.observation import Observation, Observer
-from detector.types import AudioFacts, Heard
+from detector.types import APART, AudioFacts, Heard
 
 SILENCE_PEAK = 10 ** (-60 / 20)
-APART: Final = 0.8
-"""Of ``channels_differ``: from here on the sides are observed apart."""
 
 
 def listen(source: Path | int, *, max_duration_s: float) -> Heard:

@@ -15,7 +15,6 @@ from streams.cli.options import HERE, echo, fail, ledger_of, operator, settings_
 from streams.ops.state import State
 
 app = typer.Typer()
-UNRELATED = 0.95  # of channels_differ, as in the default policy
 Model = Annotated[Path | None, typer.Option(help="Folder of a released model.")]
 
 
@@ -226,11 +225,13 @@ def _answer_text(answer: dict[str, Any]) -> str:
 
 def _input_facts(audio: dict[str, Any]) -> Iterator[str]:
     """Yield what was not analysed as it was delivered; ordinary files have none of it."""
+    from detector.types import APART
+
     if audio["heard_share"] < 1:
         yield f"Decoded: {audio['duration_s']:g} s, {audio['heard_share']:.1%} of the delivery."
     if audio["streams"] > 1:
         yield f"The default one of {audio['streams']} audio streams is analysed."
     if audio["channels_cancel"] > 0:
         yield f"In {audio['channels_cancel']:.1%} the channels cancel: the loudest one is analysed."
-    if audio["channels_differ"] >= UNRELATED:
-        yield "The channels have nothing in common; their mix is analysed."
+    if audio["channels_differ"] >= APART:
+        yield "The channels differ: left, right and their difference are analysed beside the mix."

@@ -16,6 +16,7 @@ import structlog
 import torch
 
 from detector.assessment.model import Model
+from detector.assessment.sides import assess
 from detector.errors import Fatal
 from detector.observation.observation import Observation
 from detector.types import Assessment, Rates
@@ -35,7 +36,7 @@ DEVICE_FAULTS = (torch.AcceleratorError, torch.OutOfMemoryError)
 def _assessed(model: Model, observations: Sequence[Observation], rates: Rates) -> list[Answer]:
     """Assess a batch; where it fails, each observation alone, so that only the offender fails."""
     try:
-        return list(model.assess(observations, rates))
+        return list(assess(model, observations, rates))
     except Exception as error:  # noqa: BLE001 - what an observation makes the model raise
         if len(observations) == 1:  # a Future refuses StopIteration
             return [RuntimeError(repr(error)) if isinstance(error, StopIteration) else error]

@@ -11,10 +11,11 @@ import pytest
 
 from detector.audio.decode import Decoder, to_mono
 from detector.matching.landmarks import Landmarker, Landmarks
+from detector.observation import listen as listening
 from detector.observation.listen import listen
-from detector.observation.observation import Observer
+from detector.observation.observation import Observation, Observer
 from models.synthesis.music import RATE_HZ, render
-from tests.support.audio import write_track
+from tests.support.audio import write_track, write_wav
 from tests.support.links import encoded, tones
 
 HEAR = """
@@ -22,6 +23,7 @@ import json, re, sys
 from pathlib import Path
 import torch
 from detector.audio.heap import keep_freed_memory
+from detector.observation import listen as listening
 from detector.observation.listen import listen
 def now(name):
     kb = re.search(name + r":\\s+(\\d+) kB", Path("/proc/self/status").read_text())
@@ -115,3 +117,29 @@ def test_a_first_link_of_a_low_rate_does_not_hide_the_high_bands(tmp_path: Path)
     assert heard.audio.sample_rate_hz == 44_100
     assert heard.audio.duration_s == pytest.approx(6, abs=0.01)
     assert heard.audio.heard_share == 1
+
+
+@pytest.mark.parametrize(
+    ("shared", "sides"),
+    [(0.0, ["left", "right", "difference"]), (0.05, ["left", "right", "difference"]), (0.6, [])],
+)
+def test_sides_are_observed_where_the_channels_differ(
+    shared: float, sides: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = (render(seed, 8.0).mean(axis=0) for seed in (1, 2))
+    left, right = one + np.float32(shared) * other, other + np.float32(shared) * one
+    write_wav(tmp_path / "two.wav", 0.5 * np.stack((left, right)), RATE_HZ)
+    decoders = []
+    monkeypatch.setattr(
+        listening, "Decoder", lambda *given: decoders.append(Decoder(*given)) or decoders[-1]
+    )
+    observed = Observation.from_bytes(listen(tmp_path / "two.wav", max_duration_s=60).observation)
+    assert list(observed.sides) == sides
+    assert len(decoders) == (2 if sides else 1)  # ordinary stereo is decoded once
+    for name, samples in zip(sides, (left, right, (left - right) / 2), strict=False):
+        alone = Observer(RATE_HZ)
+        alone.feed((0.5 * samples).astype(np.float32))
+        expected = alone.finish()
+        side = observed.sides[name]
+        assert side.duration_s == observed.duration_s
+        assert np.abs(side.ltas - expected.ltas).mean() < 0.5

@@ -183,3 +183,16 @@ def test_observations_are_values(heard: tuple[FloatArray, Observation]) -> None:
     assert replace(heard[1], duration_s=1.0).duration_s == 1.0
     with pytest.raises(AttributeError):
         heard[1].duration_s = 2.0  # type: ignore[misc]
+
+
+def test_sides_are_stored_beside_the_mix_and_readers_of_before_pass_over_them() -> None:
+    mix, left, right = (observe(music(8, seed=seed)) for seed in (1, 2, 3))
+    with_sides = replace(mix, sides={"left": left, "right": right})
+    read = Observation.from_bytes(with_sides.to_bytes())
+    assert list(read.sides) == ["left", "right"]
+    for one, made in ((read, mix), (read.sides["left"], left), (read.sides["right"], right)):
+        assert replace(one, sides={}).to_bytes() == made.to_bytes()
+    assert Observation.from_bytes(mix.to_bytes()).sides == {}
+    plain = zstandard.ZstdDecompressor().decompress(with_sides.to_bytes())
+    before = zstandard.ZstdDecompressor().decompress(mix.to_bytes())
+    assert safetensors.numpy.load(before).keys() <= safetensors.numpy.load(plain).keys()
