@@ -13,7 +13,7 @@ BoolVector = NDArray[np.bool_]
 OBSERVATION_VERSION: Final = 1
 """Of ``detector.observation.observation``; here it is read without PyTorch."""
 
-APART: Final = 0.8
+APART: Final = 0.95
 """Of ``channels_differ``: from here on left, right and their difference are observed too."""
 
 

@@ -49,12 +49,12 @@ def _together(
         clear = (best.p_value or 0.0) >= NO_TRACE_P
         outcome = "uncertain" if mix.outcome == "no_trace" and not clear else mix.outcome
         return replace(mix, outcome=outcome, p_value=best.p_value)
-    found = [side for side in ("left", "right") if side in paid and paid[side].finds_ai]
-    if len(found) == 1:
-        other = assessed.get("right" if found == ["left"] else "left")
+    traced = [side for side in ("left", "right") if side in paid and paid[side].finds_ai]
+    if len(traced) == 1:
+        other = assessed.get("right" if traced == ["left"] else "left")
         clear = other is not None and (other.p_value or 0.0) >= NO_TRACE_P
         if clear or not paid.get(MIX, mix).finds_ai:  # else one channel is merely the weaker one
-            return _of_side(found[0], replace(paid[found[0]], extent="Partly"))
+            return _of_side(traced[0], replace(paid[traced[0]], extent="Partly"))
     return best if strongest == MIX else _of_side(strongest, best)
 
 

@@ -43,19 +43,19 @@ class Canned:
 
 
 def answer(p_value: float, score: float | None = None, sure: float | None = None) -> Assessment:
-    found = p_value <= RATES.suspected
+    made = p_value <= RATES.suspected
     identified = sure is not None and sure <= RATES.identified
-    outcome = "suspected" if found else "no_trace" if p_value >= 0.1 else "uncertain"
+    outcome = "suspected" if made else "no_trace" if p_value >= 0.1 else "uncertain"
     return Assessment(
         outcome="identified" if identified else outcome,
         reason=None,
         score=-log(p_value) if score is None else score,
         probability=0.5,
         p_value=p_value,
-        extent="All" if found else "Unknown",
-        coverage=1.0 if found else None,
+        extent="All" if made else "Unknown",
+        coverage=1.0 if made else None,
         segments=(),
-        generator="Songmaker" if found else None,
+        generator="Songmaker" if made else None,
         evidence=(Evidence("clock", 3.0, "It pulses."),),
         identified_p_value=sure,
     )
@@ -76,35 +76,35 @@ def test_without_sides_the_answer_is_the_models() -> None:
 
 
 def test_the_side_that_has_the_trace_is_named() -> None:
-    found = together(answer(0.5), answer(0.6), answer(0.002), answer(0.5))
-    assert (found.outcome, found.extent, found.generator) == ("suspected", "Partly", "Songmaker")
-    assert found.p_value == pytest.approx(0.008)
-    assert found.evidence[0].sentence == "In the right channel: It pulses."
+    made = together(answer(0.5), answer(0.6), answer(0.002), answer(0.5))
+    assert (made.outcome, made.extent, made.generator) == ("suspected", "Partly", "Songmaker")
+    assert made.p_value == pytest.approx(0.008)
+    assert made.evidence[0].sentence == "In the right channel: It pulses."
 
 
 def test_both_sides_are_all_of_it() -> None:
-    found = together(answer(0.5), answer(0.002), answer(0.001), answer(0.5))
-    assert (found.outcome, found.extent) == ("suspected", "All")
+    made = together(answer(0.5), answer(0.002), answer(0.001), answer(0.5))
+    assert (made.outcome, made.extent) == ("suspected", "All")
 
 
 def test_a_side_is_named_where_the_mix_shows_it_too_and_the_other_shows_nothing() -> None:
-    found = together(answer(0.001), answer(0.002), answer(0.5), answer(0.5))
-    assert (found.extent, found.evidence[0].sentence) == (
+    made = together(answer(0.001), answer(0.002), answer(0.5), answer(0.5))
+    assert (made.extent, made.evidence[0].sentence) == (
         "Partly",
         "In the left channel: It pulses.",
     )
-    found = together(answer(0.001), answer(0.002), answer(0.05), answer(0.5))
-    assert (found.extent, found.evidence[0].sentence) == ("All", "It pulses.")
+    made = together(answer(0.001), answer(0.002), answer(0.05), answer(0.5))
+    assert (made.extent, made.evidence[0].sentence) == ("All", "It pulses.")
 
 
 def test_what_only_differs_is_named() -> None:
-    found = together(answer(0.5), answer(0.5), answer(0.5), answer(0.001))
-    assert found.evidence[0].sentence == "In what differs between the channels: It pulses."
+    made = together(answer(0.5), answer(0.5), answer(0.5), answer(0.001))
+    assert made.evidence[0].sentence == "In what differs between the channels: It pulses."
 
 
 def test_the_mix_has_no_side() -> None:
-    found = together(answer(0.001), answer(0.5), answer(0.5), answer(0.5))
-    assert (found.extent, found.evidence[0].sentence) == ("All", "It pulses.")
+    made = together(answer(0.001), answer(0.5), answer(0.5), answer(0.5))
+    assert (made.extent, made.evidence[0].sentence) == ("All", "It pulses.")
 
 
 @pytest.mark.parametrize("place", range(4))
@@ -112,16 +112,16 @@ def test_every_look_pays_for_all(place: int) -> None:
     """One look in four finds more often: people's recordings have four chances."""
     answers = [answer(0.5)] * 4
     answers[place] = answer(0.004)
-    found = together(*answers)
-    assert (found.outcome, found.extent, found.generator) == ("uncertain", "Unknown", None)
-    assert found.p_value == pytest.approx(0.016)
+    made = together(*answers)
+    assert (made.outcome, made.extent, made.generator) == ("uncertain", "Unknown", None)
+    assert made.p_value == pytest.approx(0.016)
 
 
 def test_the_rate_is_kept_among_people() -> None:
     rng = np.random.default_rng(1)
     ranks = rng.integers(1, PERFORMANCES + 2, (4_000, 4)) / (PERFORMANCES + 1)
-    found = [together(*map(answer, row)).finds_ai for row in ranks.tolist()]
-    assert np.mean(found) <= RATES.suspected
+    made = [together(*map(answer, row)).finds_ai for row in ranks.tolist()]
+    assert np.mean(made) <= RATES.suspected
 
 
 def test_beyond_all_people_the_tail_is_what_pays() -> None:
@@ -132,10 +132,10 @@ def test_beyond_all_people_the_tail_is_what_pays() -> None:
 
 
 def test_identified_pays_as_well() -> None:
-    found = together(answer(0.5), answer(0.001, 20.0, sure=0.0004))
-    assert (found.outcome, found.identified_p_value) == ("identified", pytest.approx(0.0008))
-    found = together(answer(0.5), answer(0.001, 20.0, sure=0.0006))
-    assert (found.outcome, found.identified_p_value) == ("suspected", pytest.approx(0.0012))
+    made = together(answer(0.5), answer(0.001, 20.0, sure=0.0004))
+    assert (made.outcome, made.identified_p_value) == ("identified", pytest.approx(0.0008))
+    made = together(answer(0.5), answer(0.001, 20.0, sure=0.0006))
+    assert (made.outcome, made.identified_p_value) == ("suspected", pytest.approx(0.0012))
 
 
 def test_a_side_that_cannot_be_assessed_costs_nothing() -> None:
@@ -156,7 +156,7 @@ def test_a_decoder_on_one_side_of_a_real_file(tmp_path: Path) -> None:
     write_wav(tmp_path / "two.wav", sides, RATE_HZ)
     heard = listen(tmp_path / "two.wav", max_duration_s=60)
     model = Model.load(MODELS / "ensemble-4")
-    (found,) = assess(model, [Observation.from_bytes(heard.observation)], RATES)
-    assert found.finds_ai
-    assert found.extent == "Partly"
-    assert all(one.sentence.startswith("In the left channel: ") for one in found.evidence)
+    (made,) = assess(model, [Observation.from_bytes(heard.observation)], RATES)
+    assert made.finds_ai
+    assert made.extent == "Partly"
+    assert all(one.sentence.startswith("In the left channel: ") for one in made.evidence)

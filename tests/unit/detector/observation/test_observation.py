@@ -190,8 +190,9 @@ def test_sides_are_stored_beside_the_mix_and_readers_of_before_pass_over_them() 
     with_sides = replace(mix, sides={"left": left, "right": right})
     read = Observation.from_bytes(with_sides.to_bytes())
     assert list(read.sides) == ["left", "right"]
-    for one, made in ((read, mix), (read.sides["left"], left), (read.sides["right"], right)):
-        assert replace(one, sides={}).to_bytes() == made.to_bytes()
+    pairs = ((read, mix), (read.sides["left"], left), (read.sides["right"], right))
+    for stored, made in pairs:
+        assert replace(stored, sides={}).to_bytes() == made.to_bytes()
     assert Observation.from_bytes(mix.to_bytes()).sides == {}
     plain = zstandard.ZstdDecompressor().decompress(with_sides.to_bytes())
     before = zstandard.ZstdDecompressor().decompress(mix.to_bytes())
