@@ -50,7 +50,7 @@ class Perth:
     version = SHA256[:12]
     sample_rate_hz = 32_000
     threshold = 0.9
-    false_positives = 0.0112
+    false_positives = 0.0091
 
     def __init__(self) -> None:
         self._networks = dict(_networks(_checkpoint()))
