@@ -133,9 +133,11 @@ def test_beyond_all_people_the_tail_is_what_pays() -> None:
 
 def test_identified_pays_as_well() -> None:
     made = together(answer(0.5), answer(0.001, 20.0, sure=0.0004))
-    assert (made.outcome, made.identified_p_value) == ("identified", pytest.approx(0.0008))
+    assert made.outcome == "identified"
+    assert made.identified_p_value == pytest.approx(0.0008)
     made = together(answer(0.5), answer(0.001, 20.0, sure=0.0006))
-    assert (made.outcome, made.identified_p_value) == ("suspected", pytest.approx(0.0012))
+    assert made.outcome == "suspected"
+    assert made.identified_p_value == pytest.approx(0.0012)
 
 
 def test_a_side_that_cannot_be_assessed_costs_nothing() -> None:

@@ -130,7 +130,9 @@ def test_sides_are_observed_where_the_channels_differ(
     first, second = (render(seed, 8.0).mean(axis=0) for seed in (1, 2))
     left = first + np.float32(shared) * second
     right = second + np.float32(shared) * first
-    write_wav(tmp_path / "two.wav", 0.5 * np.stack((left, right)), RATE_HZ)
+    write_wav(
+        tmp_path / "two.wav", np.stack((left, right)).astype(np.float32) * np.float32(0.5), RATE_HZ
+    )
     decoders: list[Decoder] = []
 
     def opened(*arguments: Any) -> Decoder:
