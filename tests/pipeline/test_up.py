@@ -16,6 +16,7 @@ from streams.contract.processes import PROCESSES
 from streams.ops.inputs import Skipped
 from tests.pipeline.running import count, noise, run_once, start, workers_of
 from tests.support.audio import write_wav
+from tests.support.samples import samples
 
 pytestmark = pytest.mark.pipeline
 
@@ -38,8 +39,9 @@ def decisions(ends: list[dict[str, Any]]) -> set[str]:
 
 @pytest.fixture(scope="module")
 def first_run(tmp_path_factory: pytest.TempPathFactory) -> FirstRun:
-    """Let ``earmark up --once`` decide about the tracks that it makes itself."""
+    """Let ``earmark up --once`` decide about its self-made tracks."""
     folder = tmp_path_factory.mktemp("first")
+    samples(folder / "state" / "samples")  # it finds them made already
     ends, output = run_once(folder / "state", folder / "out.jsonl")
     return FirstRun(folder / "state", ends, output)
 
