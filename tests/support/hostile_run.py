@@ -200,7 +200,7 @@ def _memory(supervisor: Supervisor) -> Iterator[dict[str, int]]:
     done = threading.Event()
 
     def watch() -> None:
-        while not done.wait(0.1):
+        while not done.wait(0.3):
             if worker.process is None:
                 continue
             tree = family(worker.process.pid)
