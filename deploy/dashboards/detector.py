@@ -7,7 +7,7 @@ from deploy.dashboards.panels import Board, Panel
 OUTCOMES: Final = 'earmark_outcomes_total{model=~"$model"}'
 ABSTAINED: Final = 'earmark_outcomes_total{model=~"$model", outcome=~"uncertain|not_assessable"}'
 MARKED: Final = 'earmark_marks_total{model=~"$model"}'
-MARKED_FOUND: Final = 'earmark_marks_total{model=~"$model", outcome="ai_likely"}'
+MARKED_FOUND: Final = 'earmark_marks_total{model=~"$model", outcome=~"identified|suspected"}'
 MARKED_HEARD: Final = 'earmark_marks_total{model=~"$model", outcome!="not_assessable"}'
 SCORE: Final = (
     "histogram_quantile({}, sum by (le) "

@@ -11,7 +11,7 @@ LATE: Final = (
     "sum by (le) (rate(earmark_upload_to_decision_seconds_bucket[$__rate_interval])))"
 )
 AI_SHARE: Final = (
-    'sum(increase(earmark_outcomes_total{outcome="ai_likely"}[$__range]))'
+    'sum(increase(earmark_outcomes_total{outcome=~"identified|suspected"}[$__range]))'
     " / sum(increase(earmark_outcomes_total[$__range]))"
 )
 DEAD_SHARE: Final = (
@@ -50,7 +50,7 @@ BOARD: Final = Board(
                 Panel("Decisions", "Published", [(DECISIONS, "")], "ops", "stat", 4),
                 Panel(
                     "AI share",
-                    "ai_likely among all answers of the time shown",
+                    "identified or suspected, among all answers of the time shown",
                     [(AI_SHARE, "")],
                     "percentunit",
                     "stat",

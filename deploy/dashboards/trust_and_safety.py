@@ -33,13 +33,14 @@ BOARD: Final = Board(
                     12,
                 ),
                 Panel(
-                    "Declared None, answered ai_likely",
+                    "Declared None, AI found",
                     "Contradictions: people look at these",
                     [
                         (
-                            "sum(rate(earmark_declared_total"
-                            '{declared="None", outcome="ai_likely"}[$__rate_interval]))',
-                            "contradictions",
+                            "sum by (outcome) (rate(earmark_declared_total"
+                            '{declared="None", outcome=~"identified|suspected"}'
+                            "[$__rate_interval]))",
+                            "{{outcome}}",
                         )
                     ],
                     "cpm",

@@ -62,9 +62,9 @@ def write_messages(
     ] = None,
     release: Annotated[str, typer.Option(help="A release: UPC, GRid or own id.")] = "",
     since: opt.Since = None,
-    certainty: Annotated[Certainty, typer.Option(help="Labels that are at least so certain.")] = (
-        Certainty.DECLARED
-    ),
+    certainty: Annotated[
+        Certainty, typer.Option(help="Labels so certain or more; identified counts as declared.")
+    ] = (Certainty.DECLARED),
     state: opt.StateOption = HERE,
 ) -> None:
     """Write labels and credits as ERN 4.3.2 messages for a partner.
@@ -94,7 +94,9 @@ def write_messages(
         certain = []
         for item in tracks:
             label = item.decided.label
-            if order.index(label.certainty) > order.index(certainty):
+            # What two traces identify is as sure as a declaration.
+            sure = Certainty.DECLARED if label.tier == "identified" else label.certainty
+            if order.index(sure) > order.index(certainty):
                 warn(f"{item.upload.track_id}: {label.certainty}, so it is left out")
                 continue
             if label.extent == "Unknown":

@@ -21,7 +21,7 @@ KINDS: Final[dict[str, dict[str, str]]] = {
         "track_id": "the track",
         "decision_id": "the decision",
         "content_sha256": "SHA-256 of the file's bytes",
-        "outcome": "the detector's answer: `ai_likely` and so on",
+        "outcome": "the detector's answer: `identified`, `suspected`, `no_trace` and so on",
         "reason": "why the detector does not assess the track, else null",
         "score": "raw score; null without an answer",
         "probability": "calibrated probability; null without an answer",

@@ -93,8 +93,8 @@ BATCH_SIZE: Final = Histogram(
 OUTCOMES: Final = Counter("earmark_outcomes_total", "Answers of the detector", ["outcome", "model"])
 MARKED: Final = Counter(
     "earmark_marks_total",
-    "Marks of generators in files, by generator and by what the detector answers: ai_likely is "
-    "its recall",
+    "Marks of generators in files, by generator and by what the detector answers: "
+    "identified and suspected are its recall",
     ["generator", "outcome", "model"],
 )
 WATERMARKS: Final = Counter(
@@ -121,7 +121,7 @@ SCORES: Final = Histogram(
 SHADOW: Final = Counter(
     "earmark_shadow_total",
     "Answers of the shadow model beside the released one: agrees | flips_to_ai | flips_from_ai | "
-    "differs (neither is AI) | failed (no answer)",
+    "differs (both find AI, or neither) | failed (no answer)",
     ["model", "shadow", "result"],
 )
 SHADOW_DISTANCE: Final = Histogram(
@@ -288,7 +288,8 @@ P_UNIFORM: Final = Gauge(
 )
 DELIVERER_SHARE: Final = Gauge(
     "earmark_deliverer_ai_share",
-    "Share of ai_likely among a deliverer's decisions of 1h and of 1d; the twenty largest",
+    "Share of identified and suspected among a deliverer's decisions of 1h and of 1d; the twenty "
+    "largest",
     ["deliverer", "window"],
 )
 DELIVERED: Final = Gauge(

@@ -33,6 +33,7 @@ HEARD = 'earmark_ended_total{processor="fingerprint",outcome="emitted"}'
 DECIDED = 'earmark_decisions_total{extent="All",restricted="true"}'
 MANY = 'earmark_outcomes_total{outcome="no_trace",model="m"}'
 AI = 'earmark_outcomes_total{outcome="suspected",model="m"}'
+SURE = 'earmark_outcomes_total{outcome="identified",model="m"}'
 UNSURE = 'earmark_outcomes_total{outcome="uncertain",model="m"}'
 FREE, SIZE = 'earmark_disk_free_bytes{place="store"}', 'earmark_disk_size_bytes{place="store"}'
 ENDS = 'earmark_certificate_not_after_seconds{certificate="client"}'
@@ -128,9 +129,14 @@ CASES: dict[str, tuple[int, list[dict[str, str]], list[dict[str, str]]]] = {
     ),
     "EarmarkAiShareJump": (
         1500,
-        [{MANY: "0+90x1600", AI: "0+10x1400 14000+60x200"}],
+        [
+            {MANY: "0+90x1600", AI: "0+10x1400 14000+60x200"},
+            {MANY: "0+90x1600", AI: "0+5x1600", SURE: "0+5x1400 7000+60x200"},
+        ],
         [
             {MANY: "0+90x1600", AI: "0+10x1600"},
+            # one tier for the other
+            {MANY: "0+90x1600", AI: "0+10x1400 14000x200", SURE: "0x1400 0+10x200"},
             {MANY: "0+0.9x1600", AI: "0+0.1x1400 140+0.6x200"},  # too few to say
         ],
     ),

@@ -39,7 +39,7 @@ def tell(
     provenance: Provenance | None = None,
     **upload: Any,
 ) -> tuple[TrackDecided, ReviewRequested | None]:
-    """Deliver, analyse and decide one track; AI likely against a claim of None asks a person."""
+    """Deliver, analyse and decide one track; AI against a claim of None asks a person."""
     event = classified(
         outcome, declared=declared, uploaded_at=uploaded_at, track_id=track_id, **upload
     )

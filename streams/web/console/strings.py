@@ -57,7 +57,7 @@ def headline(label: Label, analysis: Analysis) -> str:
     in_file = label.source is LabelSource.PROVENANCE
     if in_file and label.certainty is Certainty.DECLARED and label.extent in MARKED:
         return MARKED[label.extent]
-    if label.source in (LabelSource.DETECTOR, LabelSource.DECLARATION):
+    if rests_on_the_analysis(label):
         return analysis.outcome.headline
     return {
         Extent.ALL: "Made with AI",
@@ -65,6 +65,12 @@ def headline(label: Label, analysis: Analysis) -> str:
         Extent.NONE: "Not made with AI",
         Extent.UNKNOWN: "Not known",
     }[label.extent]
+
+
+def rests_on_the_analysis(label: Label) -> bool:
+    """Whether a headline is the analysis': nothing but it, or but a denial, is known."""
+    denied = label.source is LabelSource.DECLARATION and label.extent not in DECLARED
+    return label.source is LabelSource.DETECTOR or denied
 
 
 def mark(stated: Mark | Mapping[str, Any]) -> str:
@@ -90,6 +96,6 @@ def marked(provenance: Mapping[str, Any]) -> str:
 
 def tone(label: Label, analysis: Analysis) -> str:
     """Return the colour of a recording's headline: ai, hunch, human, clear, open or none."""
-    if label.source is LabelSource.DETECTOR:
+    if rests_on_the_analysis(label):
         return TONES[analysis.outcome]
     return {Extent.NONE: "human", Extent.UNKNOWN: "open"}.get(label.extent, "ai")

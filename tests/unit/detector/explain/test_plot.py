@@ -33,7 +33,7 @@ def test_the_picture_shows_the_lines_and_says_the_sentence(
     words = text_of(paths[1])
     assert " ".join(picture.sentences[0].split()) in " ".join(words.split())
     assert f"p-value {picture.p_value:.2g}" in words
-    labels = ["AI likely", "modulation frequency (Hz)", "time (min:s)", "score at 50.00 Hz", "4r"]
+    labels = ["Suspected", "modulation frequency (Hz)", "time (min:s)", "score at 50.00 Hz", "4r"]
     for label in [*labels, f"of {len(picture.lines)} multiples stand above"]:
         assert label in words
     assert paths[2].read_bytes().startswith(b"\x89PNG")

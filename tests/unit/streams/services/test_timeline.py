@@ -24,7 +24,9 @@ def test_a_story_has_facts_for_people_and_for_operators(console: Console) -> Non
     assert entries["upload"].sentence == "Delivered by Label A, declared as made without AI."
     assert entries["upload"].details == decided.upload_id
     assert decided.upload_id in timeline.as_text(entries["upload"])
-    assert entries["analysis"].sentence.startswith("Our analysis: AI likely. It carries a trace")
+    assert entries["analysis"].sentence.startswith(
+        "Our analysis: Identified as AI. It carries at least two traces"
+    )
     assert f"p-value {decided.analysis.p_value}, model" in entries["analysis"].details
     assert entries["decision"].sentence.startswith("Decided: Listeners see an AI badge; ")
     assert "recommendation=exclude_algorithmic" in entries["decision"].details

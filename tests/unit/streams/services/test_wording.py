@@ -53,10 +53,16 @@ def test_it_names_the_trace_that_decided(
 
 
 def test_it_says_how_many_people_are_as_conspicuous() -> None:
-    analysis = classified(Outcome.IDENTIFIED).analysis
+    analysis = classified(Outcome.SUSPECTED).analysis
     few = wording.explanation(analysis.model_copy(update={"p_value": 0.0068}))
     none = wording.explanation(analysis.model_copy(update={"p_value": 0.0004}))
     assert "About 7 in 1,000 recordings by people" in few
     assert "Fewer than 1 in 1,000 recordings by people" in none
+    sure = {"outcome": Outcome.IDENTIFIED, "identified_p_value": 0.0002}
+    identified = wording.explanation(analysis.model_copy(update=sure))
+    assert "at least two traces of a known music generator" in identified
+    assert "Fewer than 1 in 1,000 recordings by people show two" in identified
+    nothing = wording.explanation(classified(Outcome.NO_TRACE, p_value=0.6).analysis)
+    assert "no proof of a human recording" in nothing
     cannot = analysis.model_copy(update={"p_value": None, "reason": "too_short"})
     assert wording.explanation(cannot) == "It is shorter than five seconds."

@@ -48,6 +48,35 @@ VALUES (:token, :user, 'x', :now, :now, :later)
 """
 
 
+# outcome, extent, source of the label
+BEFORE = (
+    ("ai_likely", "All", "detector"),
+    ("human_likely", "None", "detector"),
+    ("human_likely", "None", "reviewer"),
+    ("uncertain", "Unknown", "detector"),
+)
+OLD_ANALYSIS = """
+INSERT INTO analyses (analysis_id, upload_id, track_id, content_sha256, outcome, extent, alpha,
+                      model, model_version, model_digest, recorded_at, record)
+VALUES (:id, :id, 'T', 'c', :outcome, :extent, 0.01, 'm', '1', 'd', :now, '{}')
+"""
+OLD_LABEL = """
+INSERT INTO labels (label_id, upload_id, track_id, analysis_id, subject, extent, certainty, source,
+                    licensed, effective, model, model_version, model_digest, policy,
+                    policy_version, policy_digest, recorded_at, record)
+VALUES (:id, :id, 'T', 'a', 'recording', :extent, 'suspected', :source, false, true, 'm', '1', 'd',
+        'p', '1', 'd', :now, '{}')
+"""
+OLD_DECISION = """
+INSERT INTO decisions (decision_id, upload_id, track_id, content_sha256, analysis_id, outcome,
+                       extent, certainty, source, licensed, display, recommendation, availability,
+                       monetisation, profile, automation, uploaded_at, model, model_version,
+                       model_digest, policy, policy_version, policy_digest, recorded_at, record)
+VALUES (:id, :id, 'T', 'c', 'a', :outcome, :extent, 'suspected', :source, false, 'none', 'allow',
+        'allow', 'allow', 'attach', 'fully', :now, 'm', '1', 'd', 'p', '1', 'd', :now, '{}')
+"""
+
+
 def at_revision(url: str, revision: str) -> Ledger:
     """Open a database with the tables of a revision."""
     ledger = Ledger(connect(url))
@@ -120,6 +149,32 @@ def test_keys_and_sessions_of_before_stay_what_they_were(empty_url: str) -> None
     assert (key.distributors, key.uploads_per_hour) == ((), None)  # the platform's own
     assert session is not None
     assert not session.by_link
+
+
+def test_outcomes_of_before_have_the_words_of_today(empty_url: str) -> None:
+    old = at_revision(empty_url, "0010")
+    with old.transaction() as connection:
+        for number, (outcome, extent, source) in enumerate(BEFORE):
+            values = {"id": f"{number}", "outcome": outcome, "extent": extent, "source": source}
+            for statement in (OLD_ANALYSIS, OLD_LABEL, OLD_DECISION):
+                connection.execute(sqlalchemy.text(statement), values | {"now": datetime.now(UTC)})
+    old.upgrade()
+    with old.reading() as connection:
+        rows = [
+            [tuple(row) for row in connection.execute(sqlalchemy.text(query))]
+            for query in (
+                "SELECT outcome, extent FROM analyses ORDER BY analysis_id",
+                "SELECT outcome, extent FROM decisions ORDER BY decision_id",
+                "SELECT extent FROM labels ORDER BY label_id",
+            )
+        ]
+    assert rows == [
+        [("suspected", "All"), ("no_trace", "Unknown"), ("no_trace", "Unknown"),
+         ("uncertain", "Unknown")],
+        [("suspected", "All"), ("no_trace", "Unknown"), ("no_trace", "None"),
+         ("uncertain", "Unknown")],
+        [("All",), ("Unknown",), ("None",), ("Unknown",)],
+    ]  # fmt: skip
 
 
 def test_a_ledger_of_a_later_release_is_left_alone(empty_url: str) -> None:

@@ -17,8 +17,9 @@ from tests.support.stories import tell
 REASON = "R-HUMAN-PERFORMANCE"
 # Findings: outcome, probability, p-value, extent, reason codes, and whose verdict it was.
 TELLS = re.compile(
-    r"AI likely|All AI|No AI\b(?!</label)|0\.9\d\d|9\d %|0\.00\d|R-DISCLOSURE|disclosure mismatch"
-    r"|Probably made|suspicion rejected|kHz pulses|a human performance is audible|AI badge"
+    r"Identified as AI|Suspected to|>Suspected<|No trace found<"
+    r"|All AI|No AI\b(?!</label)|0\.9\d\d|9\d %|0\.00\d|R-DISCLOSURE|disclosure mismatch"
+    r"|suspicion rejected|kHz pulses|a human performance is audible|AI badge"
 )
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from streams.contract.records import Extent, Mark
+from streams.contract.records import Extent, Mark, Outcome
 from streams.services import wording
 from streams.web.console import strings
 from tests.support.console import Console
@@ -37,6 +37,26 @@ def test_what_anyone_can_write_is_no_certain_headline(
 ) -> None:
     stated = label("provenance", extent.value, certainty)
     assert strings.headline(stated, classified().analysis) == headline
+
+
+@pytest.mark.parametrize(
+    ("outcome", "source", "extent", "headline", "tone"),
+    [
+        (Outcome.IDENTIFIED, "detector", Extent.ALL, "Identified as AI", "ai"),
+        (Outcome.SUSPECTED, "detector", Extent.ALL, "Suspected to be made with AI", "hunch"),
+        (Outcome.NO_TRACE, "detector", Extent.UNKNOWN, "No trace found", "clear"),
+        (Outcome.NO_TRACE, "declaration", Extent.NONE, "No trace found", "clear"),
+        (Outcome.NO_TRACE, "declaration", Extent.ALL, "Declared as made with AI", "ai"),
+        (Outcome.NO_TRACE, "reviewer", Extent.NONE, "Not made with AI", "human"),
+        (Outcome.UNCERTAIN, "detector", Extent.UNKNOWN, "Not certain either way", "open"),
+    ],
+)
+def test_only_people_find_that_there_is_no_ai(
+    outcome: Outcome, source: str, extent: Extent, headline: str, tone: str
+) -> None:
+    known, analysis = label(source, extent.value), classified(outcome).analysis
+    assert strings.headline(known, analysis) == headline
+    assert strings.tone(known, analysis) == tone
 
 
 def test_a_mark_is_one_line() -> None:
