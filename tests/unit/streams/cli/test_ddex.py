@@ -87,6 +87,8 @@ def ledger(tmp_path: Path) -> Path:
         classified(track_id="T-1", isrc="USRC17607831", declared=ALL, **upc),
         classified(Outcome.NO_TRACE, track_id="T-2", isrc="USRC17607832", **upc),
         classified(Outcome.UNCERTAIN, track_id="T-3"),
+        classified(Outcome.IDENTIFIED, track_id="T-5"),
+        classified(Outcome.SUSPECTED, track_id="T-6"),
     ]
     for event in sent:
         received = UploadReceived(
@@ -114,7 +116,7 @@ def written(state: Path, *options: str, code: int = 0) -> tuple[list[Element], s
 def test_out_writes_a_message_for_the_whole_release(ledger: Path, which: tuple[str, str]) -> None:
     (root,), _ = written(ledger, *which, "--certainty", "suspected")
     assert [text(one, "ContainsAI") for one in root.iterfind("ResourceList/SoundRecording")] == [
-        "All", "None",
+        "All", None,  # a detector that finds no trace does not state that there is none
     ]  # fmt: skip
     assert [one.text for one in root.iter("ISRC")] == ["USRC17607831", "USRC17607832"]
     machine = root.find("ResourceList/SoundRecording/Contributor")
@@ -128,11 +130,18 @@ def test_out_names_what_is_unknown_undecided_or_not_certain(ledger: Path) -> Non
     roots, stated = written(
         ledger, "--since", "2000-01-01", "--track", "T-4", "--certainty", "suspected"
     )
-    assert len(roots) == 2
+    assert len(roots) == 4
     assert "T-3: Unknown, so it has no ContainsAI" in stated
     assert "T-4: it has no decision and is left out" in stated
     _, stated = written(ledger, "--track", "T-1")  # a suspicion is no statement
     assert "T-2: suspected, so it is left out" in stated
+
+
+def test_what_is_identified_goes_out_and_what_is_suspected_does_not(ledger: Path) -> None:
+    (root,), stated = written(ledger, "--track", "T-5", "--track", "T-6")
+    assert [one.text for one in root.iter("ContainsAI")] == ["All"]
+    assert ("T-5" in stated, "T-6: suspected, so it is left out" in stated) == (False, True)
+    written(ledger, "--track", "T-5", "--certainty", "confirmed", code=1)
 
 
 @pytest.mark.parametrize(

@@ -28,8 +28,8 @@ def test_a_story_has_facts_for_people_and_for_operators(console: Console) -> Non
         "Our analysis: Identified as AI. It carries at least two traces"
     )
     assert f"p-value {decided.analysis.p_value}, model" in entries["analysis"].details
-    assert entries["decision"].sentence.startswith("Decided: Listeners see an AI badge; ")
-    assert "recommendation=exclude_algorithmic" in entries["decision"].details
+    assert entries["decision"].sentence == "Decided: Listeners see an AI badge."
+    assert "display=ai_badge" in entries["decision"].details
     assert entries["task"].subject == requested.task_id
     html = console.browser("viewer").get("/tracks/T-1").text
     assert entries["decision"].details in html

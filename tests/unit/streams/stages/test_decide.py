@@ -112,7 +112,7 @@ def test_the_processor_publishes_in_order_and_counts(tmp_path: Path) -> None:
             return [(output.topic, type(output.record)) for _, output in outputs]
 
     names = [
-        ("earmark_decisions_total", {"extent": "All", "restricted": "true"}),
+        ("earmark_decisions_total", {"extent": "All", "restricted": "false"}),
         ("earmark_reviews_requested_total", {"queue": "disclosure"}),
         ("earmark_actions_total", {"dimension": "display", "action": "ai_badge"}),
         ("earmark_upload_to_decision_seconds_count", {}),
