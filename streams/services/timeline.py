@@ -10,10 +10,17 @@ from pathlib import Path
 from typing import Any, Final
 
 from streams.contract.printing import printable
-from streams.contract.records import Actions, Analysis, stable_id
-from streams.contract.vocabulary import Certainty
+from streams.contract.records import Actions, Analysis, Label, stable_id
 from streams.services.reviews import REASONS
-from streams.services.wording import consequences, explanation, places, reason, restrictions, words
+from streams.services.wording import (
+    consequences,
+    explanation,
+    extent_words,
+    places,
+    reason,
+    restrictions,
+    words,
+)
 from streams.store import queries
 from streams.store.database import Ledger
 
@@ -72,7 +79,7 @@ def as_text(entry: StoryEntry) -> str:
 def _uploaded(row: Row, _: Names) -> tuple[str, ...]:
     upload = row["upload"]
     declared = (upload.get("declared") or {}).get("contains_ai")
-    claim = CLAIMS.get(str(declared), "without a statement about AI")
+    claim = CLAIMS.get(declared or "", "without a statement about AI")
     by = f" by {upload['distributor']}" if upload.get("distributor") else ""
     # An address may hold a signature: it is for operators only.
     return "upload", f"Delivered{by}, {claim}.", row["upload_id"], "", f"of {upload['uri']}"
@@ -91,20 +98,20 @@ def _analysed(row: Row, _: Names) -> tuple[str, ...]:
 
 
 def _labelled(row: Row, _: Names) -> tuple[str, ...]:
-    source = words(row["source"])
-    if row.get("neg"):
+    label = Label.model_validate(row)
+    source = words(label.source)
+    if label.neg:
         sentence = f"The label of {source} was withdrawn."
     else:
-        certainty = Certainty(row["certainty"]).words
-        sentence = f"Label “{words(row['extent'])}”, {certainty}, by {source}."
-    if row.get("licensed"):
-        sentence += f" It is licensed under {row.get('agreement_id')}."
-    mark = row.get("mark") or {}
-    if mark.get("kind") == "watermark":
-        sentence += f" The sound seems to carry the watermark of {mark['generator']}."
-    if mark.get("song_id"):
-        sentence += f" The file names the song {mark['song_id']} of {mark['generator']}."
-    return "label", sentence, f"{row['label_id']}, AI extent {row['extent']}"
+        stated = extent_words(label.extent, label.source)
+        sentence = f"Label “{stated}”, {label.certainty.words}, by {source}."
+    if label.licensed:
+        sentence += f" It is licensed under {label.agreement_id}."
+    if label.mark and label.mark.kind == "watermark":
+        sentence += f" The sound seems to carry the watermark of {label.mark.generator}."
+    if label.mark and label.mark.song_id:
+        sentence += f" The file names the song {label.mark.song_id} of {label.mark.generator}."
+    return "label", sentence, f"{label.label_id}, AI extent {label.extent}"
 
 
 def _decided(row: Row, _: Names) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from detector.evidence.registry import ENTRIES, REGISTRY, Entry, Pulse, Role
-from streams.contract.records import Actions, Analysis, Extent, Outcome
+from streams.contract.records import Actions, Analysis, Extent, LabelSource, Outcome
 from streams.contract.vocabulary import ACTIONS, NEUTRAL, SENTENCES
 
 WORDS: Final = {
@@ -53,6 +53,12 @@ def words(code: object) -> str:
     """Return the words for a code; a code that has none is made readable."""
     text = str(code)
     return WORDS.get(text, text.replace("_", " "))
+
+
+def extent_words(extent: str, source: str) -> str:
+    """Return the words for a label's extent; a declared ``None`` is no finding of "no AI"."""
+    declared = source == LabelSource.DECLARATION and extent == Extent.NONE
+    return "Declared without AI" if declared else words(extent)
 
 
 def reason(code: object) -> str:

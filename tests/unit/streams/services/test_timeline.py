@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from streams.contract.records import Actions, TerritorialActions, stable_id
+from streams.contract.records import Actions, Declaration, Outcome, TerritorialActions, stable_id
 from streams.policy.bundle import load
 from streams.policy.decide import decide
 from streams.runtime.settings import Settings
@@ -64,3 +64,20 @@ def test_a_track_is_found_by_upload_and_by_file(console: Console, tmp_path: Path
     assert timeline.find_track(ledger, decided.upload_id) == "T-1"
     assert timeline.find_track(ledger, "T-9") == "T-9"
     assert timeline.find_track(ledger, str(file)) == stable_id("trk", file.as_uri())
+
+
+def test_what_nothing_was_found_in_is_never_called_no_ai(ledger: Ledger) -> None:
+    """Neither in an event of the release before, nor where the deliverer declares it."""
+    former = {"label_id": "l", "source": "detector", "extent": "None", "certainty": "suspected"}
+    (entry,) = timeline.story([Entry("labels", None, former)], {})
+    assert entry.sentence.startswith("Label “Unknown”")
+    tell(ledger, "T-1", Outcome.NO_TRACE, declared=Declaration())
+    tell(ledger, "T-2", Outcome.NO_TRACE, declared=Declaration(contains_ai="None"))
+    silent, denied = (
+        " ".join(one.sentence for one in timeline.story(queries.story(ledger, name), {}))
+        for name in ("T-1", "T-2")
+    )
+    assert "No AI" not in silent + denied
+    assert "without a statement about AI" in silent
+    assert "Label “Declared without AI”, declared, not verified" in denied
+    assert "Our analysis: No trace found." in silent
