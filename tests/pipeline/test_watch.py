@@ -41,7 +41,7 @@ def test_an_upload_ends_as_a_decision_or_a_dead_letter(settings_for: SettingsFor
     by_upload = {one.upload_id: one for one in ended}
     assert by_upload.keys() == {decided.upload_id, upload.upload_id}
     good, dead = by_upload[decided.upload_id], by_upload[upload.upload_id]
-    assert (good.decision, good.outcome) == (decided, "suspected")
+    assert (good.decision, good.outcome) == (decided, "identified")
     assert (dead.decision, dead.outcome) == (None, "dead letter")
     assert isinstance(dead.end, dead_letters.DeadLetter)
     assert dead.end.reason == "undecodable"

@@ -72,9 +72,7 @@ def test_a_decision_is_applied_once(catalogue: CatalogueFixture) -> None:
     assert catalogue.apply(published(event, event)) == ["applied", "already_applied"]
     assert catalogue.apply(published(event)) == ["already_applied"]
     columns = "track_id, display, recommendation"
-    assert [tuple(row) for row in catalogue.rows(columns)] == [
-        ("T-1", "ai_badge", "exclude_algorithmic")
-    ]
+    assert [tuple(row) for row in catalogue.rows(columns)] == [("T-1", "ai_badge", "allow")]
 
 
 def test_each_decision_is_answered_by_its_id_with_its_headers(catalogue: CatalogueFixture) -> None:

@@ -20,7 +20,7 @@ def test_statements_are_exported_as_the_database_takes_them(state: Path) -> None
 
 def test_the_story_of_a_track_is_shown(state: Path) -> None:
     printed = run("show", "T-1", "--state", str(state))
-    assert "exclude_algorithmic" in printed
+    assert "display=ai_badge" in printed
     unknown = CliRunner().invoke(app, ["show", "T-2", "--state", str(state)])
     assert unknown.exit_code == 1
     assert "the ledger knows nothing of T-2" in unknown.stderr

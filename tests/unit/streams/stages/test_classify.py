@@ -189,7 +189,7 @@ def test_a_flip_is_counted_by_its_direction(store: ArtefactStore) -> None:
     (output,) = asyncio.run(classified(store, reference, shadow=ShadowModel(eager, MODEL.name)))
     assert output.analysis.outcome is Outcome.NO_TRACE
     assert output.shadow is not None
-    assert output.shadow.outcome is Outcome.IDENTIFIED
+    assert output.shadow.outcome is Outcome.SUSPECTED
     assert counted("eager", "flips_to_ai") == 1
     (human,), (ai,) = (one.assess([observation(1)], Rates()) for one in (MODEL, eager))
     assert compare(ai, human) == "flips_from_ai"

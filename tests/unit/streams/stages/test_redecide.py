@@ -9,6 +9,7 @@ from streams.contract import topics
 from streams.contract.dead_letters import Message
 from streams.contract.records import (
     Cause,
+    Declaration,
     Extent,
     TrackDecided,
     parse,
@@ -90,7 +91,7 @@ def test_an_agreement_comes_goes_and_comes_back(pipeline: Pipeline) -> None:
 
 
 def test_a_verdict_reverses_everything_in_one_decision(pipeline: Pipeline) -> None:
-    first = pipeline.deliver(classified())
+    first = pipeline.deliver(classified(declared=Declaration(contains_ai="All")))
     (decided,) = pipeline.read(
         topics.REVIEWS_DECIDED, verdict(outcome="reject_flag", extent=None, components=())
     )
@@ -126,7 +127,7 @@ def test_an_appeal_is_heard_with_relief_and_decided(pipeline: Pipeline) -> None:
 
 def test_what_an_appeal_leaves_is_stated_anew(pipeline: Pipeline) -> None:
     """All dimensions in one decision; what still restricts gets a statement, what does not none."""
-    first = pipeline.deliver(classified())
+    first = pipeline.deliver(classified(declared=Declaration(contains_ai="All")))
     assert first.statement_id is not None
     outcome = AppealOutcome(extent=Extent.PARTLY, reasons="The vocals are hers.")
     partly = appeal(sequence=1, state="partially_overturned", outcome=outcome)
