@@ -11,7 +11,7 @@ FloatVector = NDArray[np.float64]
 BoolVector = NDArray[np.bool_]
 
 OBSERVATION_VERSION: Final = 1
-"""Of ``detector.observation.observation``; here it is read without PyTorch."""
+"""Of ``detector.observation.observation``; here it is read without scipy."""
 
 APART: Final = 0.95
 """Of ``channels_differ``: from here on left, right and their difference are observed too."""

@@ -1,8 +1,9 @@
-"""Cuts a stream of arbitrary pieces into overlapping frames; the largest of neighbours."""
+"""Frames of a stream that comes in arbitrary pieces, and what every transform of them needs."""
 
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from detector.types import FloatArray
 
@@ -39,6 +40,18 @@ class Framer:
 def overlapping(samples: FloatArray, size: int, hop: int) -> FloatArray:
     """Return all frames [n, size] of the samples, ``hop`` apart, as a view without a copy."""
     return np.lib.stride_tricks.sliding_window_view(samples, size)[::hop]
+
+
+def hann(length: int) -> NDArray[np.float64]:
+    """Return the periodic Hann window [length]."""
+    return np.hanning(length + 1)[:-1]
+
+
+def power_of(spectrum: NDArray[np.complex64]) -> FloatArray:
+    """Return the squared magnitude, with the same bits on every processor (unlike np.abs)."""
+    power: FloatArray = np.square(spectrum.real)
+    power += np.square(spectrum.imag)
+    return power
 
 
 def running_maximum(values: FloatArray, width: int) -> FloatArray:

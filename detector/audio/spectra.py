@@ -9,13 +9,14 @@ import math
 from array import array
 from collections import defaultdict
 from functools import lru_cache
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
-import torch
+import scipy.fft
 from numpy.typing import NDArray
 
-from detector.audio.framing import Framer, overlapping, running_maximum
+from detector.audio.framing import Framer, hann, overlapping, power_of, running_maximum
 from detector.types import FloatArray
 
 BIN_HZ: Final = 44_100 / 16_384  # 2.69 Hz at any rate, so that templates line up
@@ -44,18 +45,16 @@ class Spectra:
         # so many frames together that one call costs little beside them
         together = FRAMES_AT_ONCE * self._hop
         self._framer = Framer(fft + together - self._hop, together)
-        window = torch.hann_window(fft)
+        window = hann(fft)
         # a sine at full scale reads 0 dB
-        self._scale = np.float32(4.0 / float(window.sum()) ** 2)
-        self._window = window.numpy()
+        self._window = (window * (2 / window.sum())).astype(np.float32)
         spacing = sample_rate_hz / fft
-        nearest = np.rint(torch.arange(BINS).mul(BIN_HZ / spacing).numpy()).astype(np.intp)
-        nearest = nearest[nearest <= fft // 2]
-        self._nearest: slice | NDArray[np.intp] = nearest
-        if np.array_equal(nearest, np.arange(len(nearest))):
-            self._nearest = slice(len(nearest))  # at 44.1 kHz: a view, not a copy
-        side = NEIGHBOURHOOD // 2
-        self._padded = np.zeros((FRAMES_AT_ONCE, len(nearest) + 2 * side), np.float32)
+        nearest = np.rint(np.arange(BINS, dtype=np.float32) * (BIN_HZ / spacing)).astype(np.intp)
+        self._nearest = nearest[nearest <= fft // 2]
+        skips = np.flatnonzero(np.diff(self._nearest) != 1) + 1  # none at 44.1 kHz, else a few
+        self._edges = [0, *skips.tolist(), len(self._nearest)]
+        width = len(self._nearest) + NEIGHBOURHOOD - 1
+        self._padded = np.zeros((FRAMES_AT_ONCE, width), np.float32)
         self._band_starts, self._band_end = _bands(sample_rate_hz, fft)
         self._k_power = _k_weighting(sample_rate_hz, fft)
         self._counts: dict[int, NDArray[np.int32]] = defaultdict(lambda: np.zeros(BINS, np.int32))
@@ -98,27 +97,23 @@ class Spectra:
 
     def _take(self, samples: FloatArray) -> None:
         windowed = overlapping(samples, self._fft, self._hop) * self._window
-        # torch's transform takes three quarters of the time of scipy's
-        spectrum = torch.fft.rfft(torch.from_numpy(windowed)).numpy()
-        power: FloatArray = np.square(spectrum.real)
-        power += np.square(spectrum.imag)
-        power *= self._scale
+        power = power_of(scipy.fft.rfft(windowed))
         self._take_shares(power)
         bands = np.add.reduceat(power[:, : self._band_end], self._band_starts, axis=1)
         self._take_levels(bands.astype(np.float64))
         # a Hann window passes 3/8 of the power of a frame; half of a sine's square is its power
-        loudness = torch.from_numpy(power) @ self._k_power
+        loudness = power @ self._k_power
         self._loudness.extend((loudness * (0.5 / 1.5)).tolist())
 
     def _take_shares(self, power: FloatArray) -> None:
-        near = power[:, self._nearest]
-        side = NEIGHBOURHOOD // 2
-        padded = self._padded[: len(near)]
-        padded[:, side:-side] = near
+        padded = self._padded[: len(power)]
+        near = padded[:, NEIGHBOURHOOD // 2 : -(NEIGHBOURHOOD // 2)]
+        for start, end in pairwise(self._edges):  # a tenth of the time that one index takes
+            first = self._nearest[start]
+            near[:, start:end] = power[:, first : first + end - start]
         highest = (near == running_maximum(padded, NEIGHBOURHOOD)) & (near > 0)
-        some = torch.from_numpy(near[:, LEVEL_BINS])
-        level = (10 * some.clamp(min=1e-20).log10()).mean(dim=1).floor().int()
-        for row, step in zip(highest, level.tolist(), strict=True):
+        level = np.floor((10 * np.log10(near[:, LEVEL_BINS].clip(min=1e-20))).mean(axis=1))
+        for row, step in zip(highest, level.astype(int).tolist(), strict=True):
             counts = self._counts[step][: near.shape[1]]
             np.add(counts, row, out=counts)
             self._frames[step] += 1
@@ -161,22 +156,22 @@ def _smooth(number: int) -> bool:
 @lru_cache(maxsize=8)
 def _bands(sample_rate_hz: int, fft: int) -> tuple[NDArray[np.intp], int]:
     """Return (first bin of each 250 Hz band, the bin after the last of them)."""
-    frequency = torch.arange(fft // 2 + 1) * (sample_rate_hz / fft)
-    band = (frequency / LTAS_BAND_HZ).long().numpy()
+    frequency = np.arange(fft // 2 + 1, dtype=np.float32) * (sample_rate_hz / fft)
+    band = (frequency / LTAS_BAND_HZ).astype(np.intp)
     end = int(np.searchsorted(band, LTAS_BANDS))
     return np.searchsorted(band[:end], np.arange(band[end - 1] + 1)), end
 
 
 @lru_cache(maxsize=8)
-def _k_weighting(sample_rate_hz: int, fft: int) -> torch.Tensor:
+def _k_weighting(sample_rate_hz: int, fft: int) -> FloatArray:
     """Return the power response of ITU-R BS.1770's K-weighting at each bin."""
-    s = 1j * torch.arange(fft // 2 + 1, dtype=torch.float64) * (sample_rate_hz / fft)
+    s = 1j * np.arange(fft // 2 + 1) * (sample_rate_hz / fft)
     shelf, q_shelf, gain = 1_681.974, 0.7071752, 10 ** (3.99984 / 20)
     above = gain * s**2 + (gain**0.4996667741545416 * shelf / q_shelf) * s + shelf**2
     shelved = above / (s**2 + shelf / q_shelf * s + shelf**2)
     low, q_low = 38.13547, 0.5003270
     passed = s**2 / (s**2 + low / q_low * s + low**2)
-    response: torch.Tensor = (shelved * passed).abs().square().float()
+    response: FloatArray = (np.abs(shelved * passed) ** 2).astype(np.float32)
     return response
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import zstandard
 from numpy.typing import NDArray
 
-from detector.audio.framing import Framer, overlapping, running_maximum
+from detector.audio.framing import Framer, hann, overlapping, power_of, running_maximum
 from detector.errors import SingleReason
 from detector.types import FloatArray
 
@@ -145,10 +145,7 @@ class Landmarker:
 
         geometry = self._geometry
         frames = overlapping(samples, geometry.fft, geometry.hop)
-        spectrum = scipy.fft.rfft(frames * geometry.window)
-        spectrum = spectrum[:, : geometry.starts[-1] + 1]
-        power: FloatArray = np.square(spectrum.real)
-        power += np.square(spectrum.imag)
+        power = power_of(scipy.fft.rfft(frames * geometry.window)[:, : geometry.starts[-1] + 1])
         levels = np.maximum.reduceat(power[:, :-1], geometry.starts[:-1], axis=1)
         self._levels = np.concatenate((self._levels, levels))
         self._power = np.concatenate((self._power, power))
@@ -207,7 +204,7 @@ class _Geometry:
         count = int(12 * _BINS_PER_SEMITONE * np.log2(highest / LOWEST_HZ))
         edges = LOWEST_HZ * 2 ** (np.arange(count + 1) / (12 * _BINS_PER_SEMITONE))
         starts = np.rint(edges * fft / rate).astype(np.intp)
-        window = np.hanning(fft + 1)[:-1].astype(np.float32)
+        window = hann(fft).astype(np.float32)
         # a sine at full scale reads 1
         window *= np.float32(2 / window.sum())
         hop = round(_HOP_S * rate)

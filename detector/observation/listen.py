@@ -5,7 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import scipy.fft  # noqa: F401  # for landmarks: a confined child can load nothing later
 
 from detector.audio.chromaprint import Fingerprinter
 from detector.audio.decode import Decoder

@@ -21,12 +21,12 @@ from typing import Any, Final
 import numpy as np
 import orjson
 import safetensors.numpy
-import torch
+import scipy.fft
 import zstandard
 from numpy.typing import NDArray
 from scipy.ndimage import rank_filter
 
-from detector.audio.framing import Framer
+from detector.audio.framing import Framer, hann, power_of
 from detector.audio.spectra import LTAS_FLOOR_DB, Spectra
 from detector.errors import ModelError
 from detector.observation.geometry import FILTER_TAPS, Geometry
@@ -162,9 +162,9 @@ class Observer:
         self._envelope = Framer(
             half * geometry.hop + geometry.taps - geometry.hop, half * geometry.hop
         )
-        self._last: torch.Tensor | None = None
-        self._power = torch.zeros(3, geometry.bins, dtype=torch.float64)
-        self._count = torch.zeros(3, dtype=torch.float64)
+        self._last: FloatArray | None = None
+        self._power = np.zeros((3, geometry.bins))
+        self._count = np.zeros(3)
         self._timeline = bytearray()  # one piece: it would have to be copied to become one
         self._spectra = Spectra(sample_rate_hz, geometry.segment_s / 2)
         self._peak_samples = max(1, int(PEAK_S * sample_rate_hz))
@@ -189,15 +189,15 @@ class Observer:
             if len(rest) >= geometry.taps:
                 pieces.append(self._log_envelope(rest))
             if pieces:
-                envelope = torch.cat(pieces, dim=1)  # a copy
+                envelope = np.concatenate(pieces, axis=1)  # a copy
                 if envelope.shape[1] >= MIN_ENVELOPE_S * geometry.envelope_hz:
                     self._take_segment(envelope)
-        mean = self._power / self._count.clamp(min=1)[:, None]
+        mean = self._power / self._count.clip(min=1)[:, None]
         shares, frames, ltas = self._spectra.finish()
         return Observation(
             sample_rate_hz=geometry.sample_rate_hz,
             duration_s=self._samples / geometry.sample_rate_hz,
-            clock=sharpen(mean.float(), geometry).numpy(),
+            clock=sharpen(mean.astype(np.float32), geometry),
             groups=tuple(bool(n) for n in self._count > 0),  # type: ignore[arg-type]  # three groups
             timeline_steps=np.frombuffer(self._timeline, np.int8).reshape(-1, geometry.bins),
             shares=shares,
@@ -223,82 +223,74 @@ class Observer:
         self._peaks.extend(np.maximum(frames.max(axis=1), -frames.min(axis=1)).tolist())
         self._peak_rest = held[count * width :]
 
-    def _log_envelope(self, samples: FloatArray) -> torch.Tensor:
+    def _log_envelope(self, samples: FloatArray) -> FloatArray:
         """Return ln power [filters, n] of the filter bank at every hop, phase by phase."""
         geometry = self.geometry
         taps, hop = geometry.taps, geometry.hop
-        wave = torch.from_numpy(np.ascontiguousarray(samples))
-        count = (len(wave) - taps) // hop + 1
-        half = len(self._filters) // 2
+        count = (len(samples) - taps) // hop + 1
+        half = self._filters.shape[1] // 2
         out = np.empty((half, count), np.float32)
         phases = taps // hop
-        for phase in range(phases):
-            n = (count - phase + phases - 1) // phases
-            if n <= 0:
-                continue
-            start = phase * hop
-            frames = wave[start : start + n * taps].view(n, taps)
-            parts = (self._filters @ frames.T).numpy()
+        for phase in range(min(phases, count)):
+            frames = samples[phase * hop :][: (count - phase + phases - 1) // phases * taps]
+            # frames times filters: the other way round the product takes twice the time
+            parts = frames.reshape(-1, taps) @ self._filters
             np.square(parts, out=parts)
-            np.add(parts[:half], parts[half:], out=out[:, phase::phases])
-        return torch.from_numpy(out).add_(POWER_FLOOR).log_()
+            np.add(parts[:, :half].T, parts[:, half:].T, out=out[:, phase::phases])
+        out += np.float32(POWER_FLOOR)
+        return np.log(out, out=out)
 
-    def _take_envelope(self, half: torch.Tensor) -> None:
+    def _take_envelope(self, half: FloatArray) -> None:
         if self._last is not None:
-            self._take_segment(torch.cat((self._last, half), dim=1))
+            self._take_segment(np.concatenate((self._last, half), axis=1))
         self._last = half
 
-    def _take_segment(self, envelope: torch.Tensor) -> None:
+    def _take_segment(self, envelope: FloatArray) -> None:
         """Add one segment [filters, up to segment] to average and timeline; overwrites it."""
         geometry = self.geometry
         if len(envelope) == 0:  # at 8 kHz and below no filter lies in any band
             self._timeline += bytes(geometry.bins)
             return
-        length = envelope.shape[1]
         some = envelope[:, ::16]
         # the lower median is at least this; counted, not sorted
         enough = some.shape[1] - (some.shape[1] - 1) // 2
-        heard = (some >= EMPTY_BAND).sum(dim=1) >= enough
+        heard = np.count_nonzero(some >= EMPTY_BAND, axis=1) >= enough
         # in place: the caller has no other use for it, and new arrays of 2 MB cost page faults
-        windowed = envelope.sub_(envelope.mean(dim=1, keepdim=True)).mul_(_hann(length))
-        spectrum = torch.fft.rfft(windowed, n=geometry.segment).numpy()[:, : geometry.bins]
-        power: FloatArray = np.square(spectrum.real)
-        power += np.square(spectrum.imag)
-        upper = torch.from_numpy(power[:, geometry.bins // 8 :])
-        power /= upper.mean(dim=1, keepdim=True).clamp(min=1e-20).numpy()
-        together = []
-        for group, members in enumerate(self._groups):
-            used = members[heard[members]]
-            if len(used) == 0:
-                continue
-            total = torch.from_numpy(power[used.numpy()].sum(axis=0))
-            self._power[group] += total
-            self._count[group] += len(used)
-            together.append(total / len(used))
-        if together:
-            lines = sharpen(torch.stack(together).mean(dim=0, keepdim=True), geometry)[0]
+        envelope -= envelope.mean(axis=1, keepdims=True)
+        envelope *= _hann(envelope.shape[1])
+        power = power_of(scipy.fft.rfft(envelope, n=geometry.segment)[:, : geometry.bins])
+        upper = power[:, geometry.bins // 8 :].mean(axis=1).clip(min=1e-20)
+        used = self._groups * heard
+        totals = (used / upper) @ power  # [3, bins]
+        counts = used.sum(axis=1)
+        self._power += totals
+        self._count += counts
+        some_group = counts > 0
+        if some_group.any():
+            means = totals[some_group] / counts[some_group, None]
+            lines = sharpen(means.mean(axis=0, keepdims=True), geometry)[0]
         else:
-            lines = torch.zeros(geometry.bins)
-        self._timeline += quantise_timeline(lines.numpy()).tobytes()
+            lines = np.zeros(geometry.bins, np.float32)
+        self._timeline += quantise_timeline(lines).tobytes()
 
 
-def sharpen(power: torch.Tensor, geometry: Geometry) -> torch.Tensor:
+def sharpen(power: FloatArray, geometry: Geometry) -> FloatArray:
     """Return ln power [rows, bins] minus the 92 % quantile of its surroundings (+-5.5 Hz).
 
     A line stands out by several nepers; a rhythm, dense in lines, does not. Zero below 20 Hz.
     """
-    log = power.clamp(min=1e-12).log()
+    log = np.log(power.clip(min=1e-12))
     width = 2 * round(SHARPEN_HZ / geometry.bin_hz) + 1
     rank = round(SHARPEN_QUANTILE * (width - 1))
-    rows = [rank_filter(row, rank=rank, size=width, mode="nearest") for row in log.numpy()]
-    lines = log - torch.from_numpy(np.stack(rows))
+    rows = [rank_filter(row, rank=rank, size=width, mode="nearest") for row in log]
+    lines: FloatArray = log - np.stack(rows)
     lines[:, : round(SHARPEN_ABOVE_HZ / geometry.bin_hz)] = 0
     return lines
 
 
 @lru_cache(maxsize=16)
-def _hann(length: int) -> torch.Tensor:
-    return torch.hann_window(length)
+def _hann(length: int) -> FloatArray:
+    return hann(length).astype(np.float32)
 
 
 @lru_cache(maxsize=16)
@@ -311,24 +303,18 @@ def _filter_centres(geometry: Geometry) -> tuple[int, ...]:
     )
 
 
-def _filter_groups(geometry: Geometry) -> list[torch.Tensor]:
+def _filter_groups(geometry: Geometry) -> FloatArray:
+    """Return [3, filters], 1 where a filter lies in a group."""
     spacing = geometry.sample_rate_hz / geometry.taps
-    centres = _filter_centres(geometry)
-    return [
-        torch.tensor(
-            [i for i, k in enumerate(centres) if low <= k * spacing < high], dtype=torch.long
-        )
-        for low, high in GROUPS_HZ
-    ]
+    centres = np.array(_filter_centres(geometry)) * spacing
+    return np.array([(low <= centres) & (centres < high) for low, high in GROUPS_HZ], np.float32)
 
 
 @lru_cache(maxsize=16)
-def _filter_bank(geometry: Geometry) -> torch.Tensor:
-    """Return the stacked cosine and sine filters [2 x filters, taps]."""
+def _filter_bank(geometry: Geometry) -> FloatArray:
+    """Return the cosine, then the sine filters [taps, 2 x filters]."""
     taps = geometry.taps
-    time = torch.arange(taps, dtype=torch.float64)
-    window = torch.hann_window(taps, dtype=torch.float64)
-    angle = 2 * torch.pi * torch.tensor(_filter_centres(geometry), dtype=torch.float64)
-    phase = angle[:, None] * time / taps
-    scale = FILTER_TAPS / taps  # the same level at any rate
-    return (torch.cat((phase.cos(), phase.sin())) * window * scale).float()
+    phase = 2 * np.pi * np.outer(np.arange(taps), _filter_centres(geometry)) / taps
+    window = hann(taps) * (FILTER_TAPS / taps)  # the same level at any rate
+    filters = np.concatenate((np.cos(phase), np.sin(phase)), axis=1) * window[:, None]
+    return filters.astype(np.float32)

@@ -1,4 +1,4 @@
-"""The stored form of an observation, read without PyTorch: safetensors in zstandard."""
+"""The stored form of an observation, read without scipy: safetensors in zstandard."""
 
 from typing import Any, Final
 

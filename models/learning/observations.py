@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Final
 
 import orjson
-import torch
 
 from detector.audio.heap import keep_freed_memory
 from detector.errors import InvalidAudio
@@ -75,7 +74,6 @@ def _read(tracks: Iterable[Track], cache: Path) -> tuple[list[Observed], list[Re
 def _observe_one(job: tuple[Track, Path]) -> None:
     """Hear one file in a worker; the facts are written last, so a broken run leaves no half."""
     track, cache = job
-    torch.set_num_threads(1)
     keep_freed_memory()
     facts = _facts_path(cache, track.sha256)
     try:

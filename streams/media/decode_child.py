@@ -30,7 +30,7 @@ WARM_SAMPLES: Final = 15 * WARM_RATE_HZ  # a segment and a half: every step is t
 
 def decode(descriptor: int, max_duration_s: float) -> Heard:
     """Decode an open file."""
-    # torch is loaded in the fork server, not in the worker
+    # PyAV and scipy are loaded in the fork server, not in the worker
     from detector.observation.listen import listen
 
     return listen(descriptor, max_duration_s=max_duration_s)
@@ -38,9 +38,6 @@ def decode(descriptor: int, max_duration_s: float) -> Heard:
 
 def serve(connection: Connection, decode_file: DecodeFile, cpu_s: float, memory_mb: int) -> None:
     """Answer one file after another until the other side closes."""
-    import torch
-
-    torch.set_num_threads(1)
     keep_freed_memory()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole terminal
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -73,10 +70,10 @@ def _answer(
         track = decode_file(descriptor, max_duration_s)
     except InvalidAudio as error:
         answer = {"refused": (error.reason, error.detail)}
+    except MemoryError:
+        answer = {"refused": ("too_much_memory", "decoding needs more memory than allowed")}
     except Exception as error:  # noqa: BLE001 - one file's fault, told as such
         answer = {"failed": f"{type(error).__name__}: {error}"[:500]}
-        if isinstance(error, MemoryError) or "can't allocate memory" in str(error):  # torch's own
-            answer = {"refused": ("too_much_memory", "decoding needs more memory than allowed")}
     else:
         parts = track.observation, track.landmarks, track.provenance
         answer = {"decoded": (track.audio, track.fingerprint, track.pcm_sha256)}

@@ -1,7 +1,7 @@
 """Decoding in child processes: a crash, a hang or a bomb costs one upload, no worker.
 
 Each child is confined (``streams.media.sandbox``) and receives one open file at a time. They come
-from a fork server that has torch loaded, so a replacement takes a fraction of a second.
+from a fork server that has all libraries loaded, so a replacement takes a fraction of a second.
 
 A child is not trusted. Its answer is plain bytes of limited size, checked against a schema. The
 parent enforces the deadline and replaces children that died or grew.
@@ -242,7 +242,8 @@ class DecodeWorker(threading.Thread):
                 # read when numpy is loaded: a second thread waits busily for small products
                 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
                 multiprocessing.util.spawnv_passfds = _spawn_without_secrets
-                context.set_forkserver_preload(["streams.media.fork_server"])
+                own = self._decode_file.__module__
+                context.set_forkserver_preload([own, "streams.media.fork_server"])
                 process.start()
             child_end.close()
             if self._closed or not parent_end.poll(START_TIMEOUT_S):

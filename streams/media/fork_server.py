@@ -1,20 +1,11 @@
 """What the fork server of the decode processes loads before it forks; import it nowhere else.
 
-It stays for good and is shared by all children: no garbage collection need look through it, which
-takes a quarter of the time in which it is loaded.
+It stays for good and is shared by all children: no garbage collection need look through it.
 """
 
 import gc
 
+import detector.observation.listen  # noqa: F401
+import streams.media.decode_child  # noqa: F401
 
-def _load() -> None:
-    gc.disable()
-    try:
-        import detector.observation.listen  # noqa: F401
-        import streams.media.decode_child  # noqa: F401
-    finally:
-        gc.freeze()
-        gc.enable()
-
-
-_load()
+gc.freeze()

@@ -154,8 +154,8 @@ def _limit(memory_mb: int) -> str:
     limits = {"CORE": 0, "FSIZE": 0, "NOFILE": OPEN_FILES}
     with contextlib.suppress(OSError):  # no /proc: what is taken now is not known
         pages = int(Path("/proc/self/statm").read_text().split()[0])
-        # Of the address space, as nothing caps what is resident; torch maps gigabytes that it
-        # never touches, hence "more than now" and not a figure of its own.
+        # Of the address space, as nothing caps what is resident. Libraries map more than they
+        # touch, hence "more than now" and not a figure of its own.
         limits["AS"] = pages * resource.getpagesize() + memory_mb * 2**20
     held = []
     for name, limit in limits.items():

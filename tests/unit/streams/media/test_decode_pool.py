@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -94,7 +95,8 @@ def hear_or_fail(descriptor: int, max_duration_s: float) -> Heard:
     decoded = os.pread(descriptor, 100, 0).decode(errors="replace")
     if decoded in FAULTS:
         FAULTS[decoded]()
-    return decode_child.decode(descriptor, max_duration_s)
+    heard = decode_child.decode(descriptor, max_duration_s)
+    return replace(heard, provenance=f"torch: {'torch' in sys.modules}".encode())
 
 
 @pytest.fixture(scope="module")
@@ -208,6 +210,10 @@ def test_processor_time_is_counted_for_each_file(pool: DecodePool, noise: Path) 
         hear(pool, noise)
         files += 1
     assert files > 3
+
+
+def test_a_child_hears_without_torch(pool: DecodePool, noise: Path) -> None:
+    assert hear(pool, noise).provenance == b"torch: False"
 
 
 def test_a_child_hears_with_one_thread(pool: DecodePool, noise: Path) -> None:
