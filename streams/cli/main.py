@@ -71,6 +71,8 @@ def main() -> None:
     # numpy reads it when it is loaded, later. The products are small, and a second thread of
     # OpenBLAS waits busily for them. Workers inherit it.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # else torch looks for devices of other makers in all installed packages: 0.09 CPU-s a start
+    os.environ.setdefault("TORCH_DEVICE_BACKEND_AUTOLOAD", "0")
     for stream in (sys.stdout, sys.stderr):  # names of files are bytes, and need not be UTF-8
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
