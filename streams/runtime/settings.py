@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import (
     Field,
@@ -20,8 +20,10 @@ from pydantic import (
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
 from detector.errors import Fatal
-from detector.types import Rates
 from streams.contract.processes import SECRETS, Process
+
+if TYPE_CHECKING:
+    from detector.types import Rates
 
 PREFIX = "EARMARK_"
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -397,8 +399,10 @@ class Settings(BaseSettings):
             raise SettingsError("wrong settings:\n  " + "\n  ".join(sorted(faults))) from error
 
     @property
-    def rates(self) -> Rates:
+    def rates(self) -> "Rates":
         """The false-positive rates accepted, by tier."""
+        from detector.types import Rates  # it loads numpy, which has to wait for ``main``
+
         return Rates(self.alpha, self.identified_alpha)
 
     @property
