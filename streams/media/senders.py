@@ -53,8 +53,8 @@ class _Sender:
 class FairSlots:
     """At most so many at once; the distributor with the fewest at work comes first.
 
-    ``spare`` slots are only for distributors with nothing at work. One whose last turn was slow
-    leaves a slot to the others, where there are any: each of its files may take minutes.
+    ``spare`` slots are only for distributors with nothing at work. One whose last turn was slow, or
+    of which none has ended, leaves a slot to others that came lately: a file may take minutes.
     """
 
     def __init__(self, slots: int, spare: int = 0) -> None:
@@ -103,7 +103,7 @@ class FairSlots:
         latest = islice(reversed(self._last.items()), 2)
         recent = time.monotonic() - FORGET_S
         others = any(name != distributor and end > recent for name, (end, _) in latest)
-        _, was_slow = self._last.get(distributor, (0.0, False))
+        _, was_slow = self._last.get(distributor, (0.0, True))
         return int(was_slow and others)
 
 

@@ -200,6 +200,11 @@ def test_a_slow_distributor_leaves_a_slot_to_the_others(clock: list[float]) -> N
                     pass
             async with asyncio.timeout(5), slots.turn("honest"):
                 pass
+        async with slots.turn("new"):
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.05), slots.turn("new"):
+                    pass
+        assert await turns_at_once(slots) == 1
         clock[0] += FORGET_S + 1
         assert await turns_at_once(slots) == 2, "the others are gone"
 
