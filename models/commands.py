@@ -27,7 +27,7 @@ _Cells = Annotated[Path, typer.Option(help="Cache of observations of augmented r
 _Workers = Annotated[int, typer.Option(min=1, help="Processes that decode audio.")]
 _Version = Annotated[str, typer.Option(help="Version of the model.")]
 _CACHE = Path(".earmark/observations")
-RELEASED = Path(__file__).parent / "ensemble-4"
+RELEASED = Path(__file__).parent / "ensemble-5"
 _CELLS = Path(".earmark/cells")
 
 

@@ -29,7 +29,7 @@ def answer(
     """
     nats, name = strongest(scores, calibration)
     score = round(calibration.humans.surprise(nats, scores.seconds), SCORE_DIGITS)
-    p_value = calibration.humans.p_value(nats, scores.seconds)
+    p_value = calibration.humans.like(scores.even).p_value(nats, scores.seconds)
     identified_p_value = _identified_p_value(scores, calibration)
     if identified_p_value is not None and identified_p_value <= rates.identified:
         outcome = "identified"

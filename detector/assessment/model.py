@@ -31,6 +31,7 @@ from detector.errors import ModelError
 from detector.evidence.branch import SCORE_DIGITS, BranchScores, Recording
 from detector.evidence.clock import ClockFinding, Lattice, score_tracks
 from detector.evidence.combination import search, statistics_of
+from detector.evidence.families import Families
 from detector.evidence.rates import read_rates
 from detector.evidence.registry import checked
 from detector.evidence.templates import (
@@ -75,6 +76,7 @@ class Model:
     attribution: Attribution | None = None
     learned: tuple[Learned, ...] = ()
     likeness: Likeness | None = None
+    families: Families | None = None
 
     @classmethod
     def load(cls, folder: Path, device: str = "cpu") -> "Model":
@@ -109,6 +111,9 @@ class Model:
                 attribution=_attribution(manifest["templates"]) if with_templates else None,
                 learned=_learned(manifest.get("learned", []), tensors) if with_templates else (),
                 likeness=_likeness(manifest.get("likeness")),
+                families=_families(manifest["families"], tensors)
+                if "families" in branches
+                else None,
             )
         except (OSError, KeyError, TypeError, ValueError, safetensors.SafetensorError) as error:
             raise ModelError(f"{folder} is not a model folder: {error!r}") from error
@@ -167,6 +172,7 @@ class Model:
                     ClockFinding(round(height, SCORE_DIGITS), self.lattice.rates[best]),
                     looped,
                     self._fixed_lines(member),
+                    families_for(self.families, member),
                 ),
                 self.branches,
                 calibration,
@@ -228,9 +234,12 @@ def _calibration(
 def human_scores(
     name: str, scale: dict[str, float], tensors: dict[str, np.ndarray[Any, Any]]
 ) -> HumanScores:
-    """Return human scores as a model holds them: two tensors, and their scale in the manifest."""
+    """Return human scores as a model holds them: tensors, and their scale in the manifest."""
     return HumanScores(
-        tensors[f"human_scores.{name}"], tensors[f"human_weights.{name}"], LengthScale(**scale)
+        tensors[f"human_scores.{name}"],
+        tensors[f"human_weights.{name}"],
+        LengthScale(**scale),
+        tensors.get(f"human_strata.{name}"),
     )
 
 
@@ -291,6 +300,18 @@ def _likeness(values: dict[str, Any] | None) -> Likeness | None:
     return Likeness(
         np.array(values["centre"]), np.array(values["inverse"]), float(values["farthest"])
     )
+
+
+def _families(values: dict[str, Any], tensors: dict[str, np.ndarray[Any, Any]]) -> Families:
+    weights = tensors["families.weights"].astype(np.float32)
+    return Families(weights, float(values["bias"]), str(values["population"]))
+
+
+def families_for(families: Families | None, observed: Observation) -> Families | None:
+    """Return the families model where it knows the recording's population."""
+    if families is None or families.population != population(observed.sample_rate_hz):
+        return None
+    return families
 
 
 def _attribution(values: dict[str, Any]) -> Attribution:

@@ -11,6 +11,7 @@ from math import exp
 from typing import Final
 
 from detector.assessment.model import Model, population
+from detector.calibration.strata import evenness
 from detector.evidence.branch import NO_TRACE_P
 from detector.observation.observation import Observation
 from detector.types import Assessment, Rates
@@ -41,8 +42,11 @@ def _together(
     if len(assessed) < 2:
         return mix
     humans = model.calibrations[population(observed.sample_rate_hz)].humans
-    least = 1 / (humans.performances + 1)
-    paid = {name: _paid(one, len(assessed), least, rates) for name, one in assessed.items()}
+    looks = {MIX: observed, **observed.sides}
+    paid = {
+        name: _paid(one, len(assessed), humans.like(evenness(looks[name])).least_p_value, rates)
+        for name, one in assessed.items()
+    }
     strongest, best = min(paid.items(), key=lambda item: item[1].p_value or 0.0)
     if not best.finds_ai:
         mix = paid.get(MIX, mix)

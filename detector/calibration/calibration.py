@@ -14,6 +14,7 @@ from typing import Any, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.calibration.strata import STRATA, stratum_of
 from detector.errors import ModelError
 from detector.types import Rates
 
@@ -64,11 +65,13 @@ class HumanScores:
     """Scores of the calibration set's human recordings.
 
     ``values`` [n] are sorted and on the scale of length; ``weights`` [n] sum to one a performance.
+    ``strata`` [n] are indexes into ``detector.calibration.strata.STRATA``; None: all compare.
     """
 
     values: NDArray[np.float32]
     weights: NDArray[np.float32]
     scale: LengthScale
+    strata: NDArray[np.int8] | None = None
 
     @classmethod
     def of(cls, scores: NDArray[Any]) -> Self:
@@ -82,10 +85,29 @@ class HumanScores:
         values = [scale.standard(score, TYPICAL_S) for score in ordered.tolist()]
         return cls(np.array(values, np.float32), np.ones(len(values), np.float32), scale)
 
+    def like(self, even: float) -> "HumanScores":
+        """Return those of recordings as even as this (``strata.evenness``)."""
+        return self if self.strata is None else self.by_stratum[stratum_of(even)]
+
+    @cached_property
+    def by_stratum(self) -> "tuple[HumanScores, ...]":
+        """The scores of each stratum; of all together where there are no strata."""
+        if self.strata is None:
+            return (self,)
+        return tuple(
+            HumanScores(self.values[own], self.weights[own], self.scale)
+            for own in (self.strata == index for index in range(len(STRATA)))
+        )
+
     @cached_property
     def performances(self) -> int:
         """How many performances these are."""
         return round(float(self.weights.sum(dtype=np.float64)))
+
+    @property
+    def least_p_value(self) -> float:
+        """The p-value of a score above all of these."""
+        return 1 / (self.performances + 1)
 
     @cached_property
     def _from(self) -> NDArray[np.float64]:
@@ -154,14 +176,16 @@ class Calibration:
 
     def check_rates(self, rates: Rates) -> None:
         """Raise ModelError for a false-positive rate that this set is too small for."""
-        self._check("alpha", rates.suspected, self.humans)
+        for index, humans in enumerate(self.humans.by_stratum):
+            kind = "" if self.humans.strata is None else f", {STRATA[index]} music"
+            self._check("alpha", rates.suspected, humans, kind)
         if self.identified is not None:
-            self._check("identified alpha", rates.identified, self.identified)
+            self._check("identified alpha", rates.identified, self.identified, "")
 
-    def _check(self, name: str, rate: float, humans: HumanScores) -> None:
+    def _check(self, name: str, rate: float, humans: HumanScores, kind: str) -> None:
         needed = ceil(1 / rate - ROUNDING) - 1
         if humans.performances < needed:
             raise ModelError(
                 f"{name} {rate:g} needs at least {needed} human performances of population "
-                f"{self.population}; the calibration set has {humans.performances}"
+                f"{self.population}{kind}; the calibration set has {humans.performances}"
             )

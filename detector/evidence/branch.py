@@ -8,6 +8,7 @@ from typing import ClassVar, Final, Generic, NamedTuple, Protocol, Self, TypeVar
 
 from detector.calibration.calibration import DIGITS, Calibration, HumanScores
 from detector.evidence.clock import ClockFinding, Lattice
+from detector.evidence.families import Families
 from detector.evidence.registry import ENTRIES, Entry
 from detector.evidence.templates import FixedLines
 from detector.observation.observation import Observation
@@ -40,25 +41,32 @@ F = TypeVar("F", bound=Finding)
 
 @dataclass(frozen=True)
 class Recording:
-    """What branches search: ``lines`` is None where the model has no templates."""
+    """What branches search.
+
+    ``lines`` is None where the model has no templates, ``families`` where it does not know the
+    recording's population.
+    """
 
     observed: Observation
     lattice: Lattice
     clock: ClockFinding
     looped: bool
     lines: FixedLines | None = None
+    families: Families | None = None
 
 
 @dataclass(frozen=True)
 class BranchScores:
     """Findings in one recording of ``seconds``, by branch; a branch without a finding is absent.
 
-    ``looped``: the strongest pulse is that of a sample-exact loop or of a moved level.
+    ``even`` is its evenness (``detector.calibration.strata``). ``looped``: the strongest pulse is
+    that of a sample-exact loop or of a moved level.
     """
 
     findings: Mapping[str, Finding]
     seconds: float
     looped: bool = False
+    even: float = 0.0
 
     def only(self, branches: Collection[str]) -> Self:
         """Return the findings of some branches."""
@@ -176,6 +184,10 @@ class Branch(ABC, Generic[F]):
     def generator(self, finding: F) -> str | None:
         """Return the generator that the finding names."""
         return None
+
+    def is_known(self, finding: F) -> bool:
+        """Whether the finding is a trace of a known decoder."""
+        return True
 
     def moved(self, finding: F, context: Context) -> MovedLines | None:
         """Return the factor by which fixed lines are moved, where that is a finding."""

@@ -1,7 +1,7 @@
 """How the branches of evidence are scored and combined.
 
 Each score is in nats of surprise among human recordings of its length. ``main`` is the sum of
-clock and templates on that scale; each other branch pays a penalty for one more search:
+clock, templates and families on that scale; each other branch pays a penalty for one more search:
 
     score = max(main, parts - ln 10, speed - ln 10, pitch - ln 10, learned - ln 2)
 
@@ -12,10 +12,11 @@ from collections.abc import Collection
 from dataclasses import replace
 from functools import cache
 from importlib import import_module
-from math import inf
+from math import inf, log
 from typing import Any, Final
 
 from detector.calibration.calibration import Calibration
+from detector.calibration.strata import evenness
 from detector.evidence.branch import (
     SCORE_DIGITS,
     Branch,
@@ -31,6 +32,11 @@ MAIN: Final = "main"
 """The statistic of the sum, and what decides where no branch that stands alone does."""
 CONCLUSIVE_NATS: Final = 10.0
 """Of the sum: from here on no branch that searches is scored."""
+
+WITNESS_LEAST: Final = log(10)
+"""In nats: what a witness of a known decoder must be worth to count as one."""
+WITNESS_MOST: Final = log(150)
+"""In nats: what a witness counts at most; what identifies is surprising beyond this."""
 
 
 @cache
@@ -91,7 +97,8 @@ def _search(recording: Recording, branches: Collection[str], *roles: Role) -> Br
         for entry in _entries(branches, *roles)
         if (finding := branch(entry.name).search(recording)) is not None
     }
-    return BranchScores(findings, recording.observed.duration_s, recording.looped)
+    observed = recording.observed
+    return BranchScores(findings, observed.duration_s, recording.looped, evenness(observed))
 
 
 def _entries(branches: Collection[str], *roles: Role) -> list[Entry]:
@@ -108,7 +115,7 @@ def first_only(scores: BranchScores) -> BranchScores:
 
 
 def main_sum(scores: BranchScores, calibration: Calibration) -> float:
-    """Return the sum of clock and templates, each in nats."""
+    """Return the sum of clock, templates and families, each in nats."""
     return round(sum(_nats(scores, calibration, Role.SUM).values()), SCORE_DIGITS)
 
 
@@ -120,7 +127,7 @@ def main(scores: BranchScores, calibration: Calibration) -> float:
 
 
 def is_conclusive(scores: BranchScores, calibration: Calibration) -> bool:
-    """Whether clock and templates are so strong that no other branch is scored."""
+    """Whether that sum is so strong that no other branch is scored."""
     return main(scores, calibration) >= CONCLUSIVE_NATS
 
 
@@ -136,13 +143,30 @@ def strongest(scores: BranchScores, calibration: Calibration) -> tuple[float, st
     return round(best, SCORE_DIGITS), name
 
 
-def identification(scores: BranchScores, calibration: Calibration) -> float:
-    """Return how sure two witnesses are of a known decoder: the nats of the weaker one.
+def can_identify(branches: Collection[str]) -> bool:
+    """Whether branches are two witnesses or more of a known decoder."""
+    return len({entry.witness for entry in _entries(branches, *Role)} - {""}) > 1
 
-    The witnesses are the branches that are summed; minus infinity without a second one.
+
+def identification(scores: BranchScores, calibration: Calibration) -> float:
+    """Return how surprising the witnesses of a known decoder are together, in nats.
+
+    The witnesses are the pulse and the spectrum: what reads the same data is one witness, whatever
+    its branches. Each counts ``WITNESS_MOST`` at most, so that none identifies alone; 0 unless two
+    are worth ``WITNESS_LEAST``.
     """
-    witnesses = sorted(_nats(scores, calibration, Role.SUM).values())
-    return round(witnesses[-2], SCORE_DIGITS) if len(witnesses) > 1 else -inf
+    witnesses: dict[str, float] = {}
+    for entry in REGISTRY:
+        finding = scores.findings.get(entry.name)
+        owner = branch(entry.name)
+        if finding is None or not entry.witness or not owner.is_known(finding):
+            continue
+        penalty = 0.0 if entry.role is Role.SUM else entry.penalty
+        nats = owner.nats(finding, scores, calibration) - penalty
+        witnesses[entry.witness] = max(nats, witnesses.get(entry.witness, 0.0))
+    if sum(nats >= WITNESS_LEAST for nats in witnesses.values()) < 2:
+        return 0.0
+    return round(sum(min(nats, WITNESS_MOST) for nats in witnesses.values()), SCORE_DIGITS)
 
 
 def _nats(scores: BranchScores, calibration: Calibration, *roles: Role) -> dict[str, float]:

@@ -41,6 +41,7 @@ class Entry:
 
     ``label`` is its name for people, ``card`` its item in a model's card. ``trace`` completes "It
     carries a trace that music generators leave: ...". ``trained``: training can include it.
+    ``witness`` is what it attests of a known decoder; branches of one witness count once.
     """
 
     name: str
@@ -52,16 +53,26 @@ class Entry:
     penalty: float = MULTIPLICITY_PENALTY
     requires: tuple[str, ...] = ()
     trained: bool = True
+    witness: str = ""
 
 
 REGISTRY: Final = (
     Entry(
         "clock", Role.SUM, Pulse.TRACK, "pulse",
         "a pulse in the treble, more even than any player's",
+        witness="pulse",
     ),
     Entry(
         "templates", Role.SUM, Pulse.NONE, "fixed lines",
         "faint tones that stand still whatever is played, as known generators leave them",
+        witness="spectrum",
+    ),
+    Entry(
+        "families", Role.SUM, Pulse.NONE, "known families",
+        "a fine structure of the spectrum as in the tracks of known generators",
+        "- Families: a logistic model of the spectrum's fine structure, trained on the generators\n"
+        "  below and on people's music (at 44.1 kHz and up).",
+        witness="spectrum",
     ),
     Entry(
         "learned", Role.SINGLE, Pulse.NONE, "taught examples",
@@ -72,6 +83,7 @@ REGISTRY: Final = (
         "parts", Role.SEARCH, Pulse.PART, "parts of the track",
         "a pulse in the treble of some parts, more even than any player's",
         "- Parts: the best window of 24 s, for a decoder's part in someone's recording.",
+        witness="pulse",
     ),
     Entry(
         "speed", Role.SEARCH, Pulse.TRACK, "altered speed",

@@ -39,6 +39,8 @@ LEVELS: Final[dict[str, Callable[[FloatVector], FloatVector]]] = {
     "gate": lambda phase: np.where(phase % 1 < 0.25, 1.0, 0.1),
     "saw": lambda phase: 1 - 0.9 * (phase % 1),
 }
+OSCILLATORS: Final = (225, 300, 450, 600)  # samples: 196, 147, 98, 73.5 Hz
+BLOCKS: Final = (256, 441, 512, 1_024)
 DAW_TEMPI: Final = (100, 120, 124, 126, 128, 140, 150, 160, 174)
 CONVERSIONS: Final = ((44_100, 48_000), (48_000, 44_100), (32_000, 44_100), (22_050, 44_100),
                       (16_000, 44_100))  # fmt: skip
@@ -244,7 +246,47 @@ def _pumping(per_minute: int) -> Kind:
     return Kind(f"pumping-{per_minute}", "limiter", make)
 
 
+def _oscillator(samples: int) -> Kind:
+    """A synthesizer's wave of a whole number of samples, repeated under notes of its own."""
+
+    def layer(rng: np.random.Generator, length: int) -> FloatArray:
+        wave = np.tile(hiss(rng, samples), length // samples + 1)[:length]
+        note = int(RATE_HZ * rng.uniform(0.2, 0.6))
+        levels = np.repeat(rng.uniform(0, 1, length // note + 1), note)[:length]
+        sounding: FloatArray = (wave * levels).astype(np.float32)
+        return sounding
+
+    return _layered(f"oscillator-{samples}", "oscillator", layer, -6)
+
+
+def _crushed(block: int) -> Kind:
+    """A bit crusher: fewer levels, samples held, its controls moved once a block."""
+
+    def make(rng: np.random.Generator, seconds: float) -> Audio:
+        music = _music(rng, seconds)
+        held = music[:, (np.arange(music.shape[1]) // 3) * 3]
+        slow = np.sin(
+            2 * np.pi * rng.uniform(0.3, 2) * np.arange(0, held.shape[1], block) / RATE_HZ
+        )
+        steps = np.repeat((2.0 ** (6 + 2 * slow)).astype(np.float32), block)[: held.shape[1]]
+        return (np.rint(held * steps) / steps).astype(np.float32), RATE_HZ
+
+    return Kind(f"crushed-{block}", "bit crusher", make)
+
+
+def _vorbis(kbit: int) -> Kind:
+    coder = Coder("vorbis", "ogg", kbit * 1_000, channels=2, options=(("strict", "-2"),))
+
+    def make(rng: np.random.Generator, seconds: float) -> Audio:
+        return through(_music(rng, seconds), RATE_HZ, coder)
+
+    return Kind(f"vorbis-{kbit}", "vorbis", make, coder.missing)
+
+
 KINDS: Final = (
+    *(_oscillator(samples) for samples in OSCILLATORS),
+    *(_crushed(block) for block in BLOCKS),
+    *(_vorbis(kbit) for kbit in (64, 96, 160)),
     *(_hats(per_minute) for per_minute in HAT_TEMPI),
     *(_loop(per_minute) for per_minute in (120, 128, 150)),
     *(_clicks(per_minute) for per_minute in (90, 120, 126.5)),

@@ -24,7 +24,7 @@ from models.evaluation.report import blocks
 from models.learning.data import AI, HUMAN, SUSPECTS, Track, digest, read_manifest, traces, usable
 from models.learning.observations import Observed, Rejected, observe
 from models.training import confounds, fpr_by_stratum
-from models.training.augmented_humans import augment_humans
+from models.training.augmented import augment_ai, augment_humans
 from models.training.detection_tables import by_maker, p_values, realised_fpr
 from models.training.fusion import fuse
 from models.training.lineage import performances
@@ -56,8 +56,11 @@ def evaluate(
     observed_traces, _ = observe(traces(tracks), cache, workers)
     suspects, _ = observe([track for track in tracks if track.suspect], cache, workers)
     augmented = augment_humans(observed, cells, workers)
+    examples = augment_ai(observed, cells, workers)
     scored = score_all(observed, model.lattice)
-    fused = fuse(scored, observed_traces, augmented, lattice=model.lattice, branches=model.branches)
+    fused = fuse(
+        scored, observed_traces, augmented, examples, lattice=model.lattice, branches=model.branches
+    )
     decoders = [*observed_traces, *augmented]
     figures = {
         "model": {"name": model.name, "version": model.version, "digest": model.digest},

@@ -138,6 +138,7 @@ def _taught(
         known.weights.astype(np.float32),
         known.rates_hz,
         known.lines.populations,
+        np.full(len(units), -1, np.int8),
     )
     population_name = str(known.lines.populations[taught[0]])
     rates_hz = {one.sample_rate_hz for one in shots}

@@ -30,10 +30,10 @@ from detector.observation.geometry import Geometry
 from detector.types import BoolVector, FloatArray, FloatVector
 from models.evaluation.measures import FPRS, roots_of, separation, surprises, template_scores
 from models.learning.data import AI
+from models.training.known_rates import KNOWN_P, KNOWN_SHARE, KNOWN_TRACKS
 from models.training.metrics import conformal_p, rounded, tpr_at
 from models.training.scoring import Population, Scored
 from models.training.template_fitting import Lines, fit, out_of_fold
-from models.training.train import KNOWN_MIN_SHARE, KNOWN_MIN_TRACKS, KNOWN_P
 
 SHUFFLE: Final = 0.5
 ALIKE: Final = 0.3  # cosine of two templates; of unrelated decoders it is under 0.15
@@ -223,7 +223,7 @@ def _choose(
     confident = ai & (conformal_p(top, top[~ai]) <= KNOWN_P)
     for maker in np.unique(makers[confident]):
         counts = np.bincount(best[confident & (makers == maker)], minlength=len(plausible))
-        plausible |= counts >= max(KNOWN_MIN_TRACKS, KNOWN_MIN_SHARE * counts.sum())
+        plausible |= counts >= max(KNOWN_TRACKS, KNOWN_SHARE * counts.sum())
 
     def worth(constants: Constants) -> float:
         scores = lines.scores(constants, plausible).max(axis=1)

@@ -38,7 +38,11 @@ def write_outcomes(
     tracks = read_manifest(manifest, root)
     suspects = [track for track in tracks if track.suspect and track.label == HUMAN]
     observed, rejected = observe([*usable(tracks), *suspects, *traces(tracks)], cache, workers)
-    supported = [1 / (one.humans.performances + 1) for one in model.calibrations.values()]
+    supported = [
+        humans.least_p_value
+        for calibration in model.calibrations.values()
+        for humans in calibration.humans.by_stratum
+    ]
     alpha = max(ALPHA, *supported)
     report = {
         "model": {"name": model.name, "digest": model.digest},

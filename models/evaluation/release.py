@@ -24,7 +24,7 @@ from models.learning.data import read_manifest, traces, usable
 from models.learning.folder import packed, write
 from models.learning.observations import Observed, observe
 from models.training import confounds
-from models.training.augmented_humans import SONG_S, augment_humans
+from models.training.augmented import SONG_S, augment_ai, augment_humans
 from models.training.detection_tables import p_values
 from models.training.fusion import Fused, fuse
 from models.training.metrics import auroc, check_polarity, rounded
@@ -64,7 +64,10 @@ def release(
     lattice = standard_lattice()
     scored = score_all(observed, lattice)
     augmented = augment_humans(observed, cells, workers)
-    fused = fuse(scored, observed_traces, augmented, lattice=lattice, branches=model.branches)
+    examples = augment_ai(observed, cells, workers)
+    fused = fuse(
+        scored, observed_traces, augmented, examples, lattice=lattice, branches=model.branches
+    )
     again = reproduce(fused, observed_traces, described)
     if again != model.digest:
         raise BadInput(

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from detector.evidence.combination import WITNESS_MOST
 from detector.evidence.registry import ENTRIES
 
 _CLOCK = """Answers for one recording at a time whether it carries the frame clock of a neural
@@ -16,10 +17,16 @@ _TEMPLATES = """Answers for one recording at a time whether a neural decoder mad
   human recordings have in common and in what they differ most is taken off; the nearest one counts.
   Left out, because coded or time-stretched human recordings match them: {left_out}.
 {looks}
-Each is stated as how surprising it is among human recordings of its length, in nats. Clock and
-templates are added; each other look pays ln 10 for being one more, a generator learned from a few
-tracks ln 2; the largest counts. The null
-of that largest is measured as one, so the false-positive rate is that of the whole answer."""
+Each is stated as how surprising it is among human recordings of its length, in nats. Clock,
+templates and families are added; each other look pays ln 10 for being one more, a generator
+learned from a few tracks ln 2; the largest counts. The null of that largest is measured as one, so
+the false-positive rate is that of the whole answer.
+
+Two tiers, each with a null and a false-positive rate of its own:
+- *suspected*: no more than the accepted share of people's music, as even as this, scores as high.
+- *identified*: two witnesses of a known decoder agree: a pulse at a rate of known generators, and
+  the spectrum (templates or families). Each counts {witness:.0f} nats at most, so that none
+  identifies alone. {identifies}"""
 
 _TEXT = """# {name} {version}
 
@@ -52,11 +59,13 @@ human performance re-synthesised by a neural codec or vocoder carries the same t
 {calibration}
 
 {recall}
-Every score is compared with those of human recordings of its length (lines through the median and
-the 90 % point over the logarithm of the length). Versions and deliveries of one performance weigh
-together as one. The bound on false positives holds where a new track is exchangeable with the
-calibration set. Tracks of one maker are alike, and the makers are few, so treat 1 % as a statement
-about recordings like these.
+Music differs in how even it is: a sequencer's has sharp lines in the modulation spectrum, a
+player's few. So the p-value compares a recording with people's music of its stratum, where a
+population has performances enough in each. Every score is compared with those of human recordings
+of its length (lines through the median and the 90 % point over the logarithm of the length).
+Versions and deliveries of one performance weigh together as one. The bound on false positives holds
+where a new track is exchangeable with the calibration set. Tracks of one maker are alike, and the
+makers are few, so treat 1 % as a statement about recordings like these.
 
 ## Measured
 Each generator counts as unseen{unseen}.
@@ -143,6 +152,40 @@ def _few_shot_table(description: dict[str, Any]) -> str:
     return "\n".join([head, *rows]) + "\n"
 
 
+def _strata(calibration: dict[str, Any]) -> str:
+    strata = ", ".join(f"{count} {name}" for name, count in calibration["strata"].items())
+    return f" ({strata})" if strata else ""
+
+
+def _kinds(kinds: dict[str, Any]) -> list[str]:
+    """Return the table of false positives by kind of people's music."""
+    if not kinds:
+        return []
+    return [
+        "",
+        "| people's music, origin unknown | recordings | origins | suspected at 1 % "
+        "| 95 % interval | mean of origins | identified at 0.1 % |",
+        "|---|---|---|---|---|---|---|",
+        *(
+            f"| {kind} | {row['recordings']} | {row['origins']} | {row['suspected_at_1']} "
+            f"| {row['interval'][0]:.1%} to {row['interval'][1]:.1%} | {row['by_origin']:.1%} "
+            f"| {row['identified_at_01']} |"
+            for kind, row in kinds.items()
+        ),
+    ]
+
+
+def _identifies(calibration: dict[str, Any]) -> str:
+    rates = [
+        f"{row['smallest_identified_alpha']:.2%} for {name}"
+        for name, row in calibration.items()
+        if "identified" in row
+    ]
+    if not rates:
+        return "This model identifies nothing: too few performances."
+    return f"The smallest supported rate is {', '.join(rates)}; elsewhere nothing is identified."
+
+
 def _share(value: float | None) -> str:
     return "-" if value is None else f"{value:.0%}"
 
@@ -160,6 +203,8 @@ def write_card(description: dict[str, Any]) -> str:
             tracks=sum(templates["tracks"]),
             left_out=", ".join(templates["left_out"]) or "none",
             looks="\n".join(filter(None, items)),
+            witness=WITNESS_MOST,
+            identifies=_identifies(description["calibration"]),
         )
         unseen = ": its own template and all from its repositories are left out"
         shares = templates["attribution_figures"]
@@ -171,9 +216,9 @@ def write_card(description: dict[str, Any]) -> str:
             f"generators that share a decoder look alike.\n"
         )
     calibration = [
-        f"- {name}: {row['performances']} performances, heard {row['hearings']} times "
-        f"({row['humans']} recordings of {row['human_repositories']} repositories as they are, and "
-        f"deliveries), "
+        f"- {name}: {row['performances']} performances{_strata(row)}, heard {row['hearings']} "
+        f"times ({row['humans']} recordings of {row['human_repositories']} repositories as they "
+        f"are, and deliveries), "
         f"up to {row['longest_s']:.0f} s, {row['rates_hz'][0]} to {row['rates_hz'][1]} Hz; "
         f"the smallest supported false-positive rate is {row['smallest_alpha']:.2%}."
         for name, row in description["calibration"].items()
@@ -189,14 +234,17 @@ def write_card(description: dict[str, Any]) -> str:
             f"AUROC {row['auroc']:.3f}; found {row['tpr_at_fpr']['0.01']:.0%} at 1 % and "
             f"{row['tpr_at_fpr']['0.05']:.0%} at 5 % false positives; realised false positives "
             f"{realised}.",
+            *_kinds(row["kinds"]),
             "",
-            "| generator or human source | tracks | flagged at 1 % | at 5 % | median score |",
-            "|---|---|---|---|---|",
+            "| generator or human source | tracks | suspected at 1 % | at 5 % "
+            "| identified at 0.1 % | median score |",
+            "|---|---|---|---|---|---|",
         ]
         for table in ("generators", "human_sources"):
             figures += [
                 f"| {maker} | {row['tracks']} | {row['flagged_at_1']:.0%} "
-                f"| {row['flagged_at_5']:.0%} | {row['median_score']:.2f} |"
+                f"| {row['flagged_at_5']:.0%} | {row['identified_at_01']:.0%} "
+                f"| {row['median_score']:.2f} |"
                 for maker, row in row[table].items()
             ]
     return _TEXT.format(

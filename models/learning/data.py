@@ -8,7 +8,7 @@ A manifest is a CSV file beside or above the audio, with these columns:
 - ``generator``: the generator of an AI track, or the source of a human one.
 - ``repo`` or ``source_repo``: where the track was published.
 - Optional: ``sha256`` (it must be the file's), ``version`` of the generator, ``lineage``
-  (shared by what was made from one recording) and ``licence``.
+  (shared by what was made from one recording), ``licence`` and ``kind`` (of music: for tables).
 
 Tracks that share a maker share its tools, rooms and encoders, so nothing is ever split at
 random: AI by generator, human by repository.
@@ -61,6 +61,7 @@ class Track:
     version: str = ""
     lineage: str = ""
     licence: str = ""
+    kind: str = ""
 
     @property
     def size(self) -> int:
@@ -108,7 +109,7 @@ def read_manifest(manifest: Path, root: Path) -> list[Track]:
             raise BadInput("manifest", f"{path} is not the listed file (SHA-256 differs)")
         track = Track(
             path, row["label"], row["generator"], repository, sha256,
-            *(row.get(name) or "" for name in ("version", "lineage", "licence")),
+            *(row.get(name) or "" for name in ("version", "lineage", "licence", "kind")),
         )  # fmt: skip
         if tracks.setdefault(sha256, track).label != track.label:
             raise BadInput(

@@ -242,7 +242,8 @@ def whole_null(humans: References, learned: Sequence[Learned], scale: LengthScal
         ]
     )
     order = np.argsort(standard, kind="stable")
-    return HumanScores(standard[order].astype(np.float32), humans.weights[order], scale)
+    strata = humans.strata[order] if (humans.strata >= 0).all() else None
+    return HumanScores(standard[order].astype(np.float32), humans.weights[order], scale, strata)
 
 
 def with_rate(lattice: Lattice, rate: Rate) -> Lattice:

@@ -16,7 +16,8 @@ CARD: Final = "CARD.md"
 
 def tensors_of_scores(name: str, humans: HumanScores) -> dict[str, NDArray[Any]]:
     """Return human scores as weights hold them; their scale is in the manifest."""
-    return {f"human_scores.{name}": humans.values, f"human_weights.{name}": humans.weights}
+    tensors = {f"human_scores.{name}": humans.values, f"human_weights.{name}": humans.weights}
+    return tensors if humans.strata is None else tensors | {f"human_strata.{name}": humans.strata}
 
 
 def write(out: Path, description: dict[str, Any], parts: dict[str, bytes]) -> str:

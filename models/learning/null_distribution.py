@@ -2,7 +2,8 @@
 
 For each look, quantile regression (Koenker and Bassett, 1978) fits two lines in the logarithm of
 the length: through medians and 90 % points. They never fall with length. The null contains each
-recording's score by lines that its own repository did not shape.
+recording's score by lines that its own repository did not shape. It is cut into strata by
+``detector.calibration.strata`` where each has performances enough for one false alarm in 100.
 """
 
 from collections import Counter
@@ -12,6 +13,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 from scipy.optimize import linprog
 
 from detector.calibration.calibration import (
@@ -22,13 +24,25 @@ from detector.calibration.calibration import (
     HumanScores,
     LengthScale,
 )
+from detector.calibration.strata import STRATA, stratum_of
 from detector.evidence.branch import SCORE_DIGITS, BranchScores
-from detector.evidence.combination import statistic, statistics_of, strongest
+from detector.evidence.combination import (
+    can_identify,
+    identification,
+    statistic,
+    statistics_of,
+    strongest,
+)
 from detector.evidence.registry import BRANCHES
 from detector.types import FloatVector
+from models.learning.data import folds
 
 LENGTHS_APART: Final = np.log(2)  # of the middle 80 %; where all are alike, nothing depends on it
 SHORTEST_S: Final = 5.0
+FOLDS: Final = 10  # of repositories: each is scored by what the others shaped
+LEAST_IDENTIFIED: Final = 999  # performances, for one false identification in 1,000
+LEAST_STRATUM: Final = 99  # performances, for one false alarm in 100
+AS_IT_IS: Final = LengthScale(0.0, 1.0, 1.0)  # scores that are in nats already
 NOTHING: Final = 1e9  # no recording to compare with: nothing is more surprising than the median
 
 
@@ -74,7 +88,8 @@ class Null:
     """A population's calibration, and its witnesses scored out of fold.
 
     ``whole`` [n] is what each one's strongest look found, ``scores`` [n] the score of its
-    answer, ``p_values`` [n] its p-value among the others: all without its repository.
+    answer, ``p_values`` [n] its p-value among the others of its stratum, ``identified_p_values``
+    [n] that of two witnesses: all without its repository. ``strata`` [n] is None without strata.
     """
 
     calibration: Calibration
@@ -83,6 +98,8 @@ class Null:
     whole: FloatVector
     scores: FloatVector
     p_values: FloatVector
+    identified_p_values: FloatVector
+    strata: NDArray[np.int8] | None
 
 
 def null_of(population: str, witnesses: Sequence[Witness], branches: Collection[str]) -> Null:
@@ -90,43 +107,73 @@ def null_of(population: str, witnesses: Sequence[Witness], branches: Collection[
     ordered = tuple(name for name in BRANCHES if name in branches)
     calibration = calibration_of(population, witnesses, ordered)
     weights = weights_of(witnesses)
-    combined, standard, scores = (np.zeros(len(witnesses)) for _ in range(3))
-    repositories = np.array([one.repository for one in witnesses])
-    for name in sorted(set(repositories.tolist())):
-        rest = [one for one in witnesses if one.repository != name]
+    combined, standard, scores, pairs = (np.zeros(len(witnesses)) for _ in range(4))
+    fold = np.array(folds([one.repository for one in witnesses], FOLDS))
+    for own in (fold == number for number in sorted(set(fold.tolist()))):
+        rest = [witnesses[index] for index in np.flatnonzero(~own).tolist()]
         without = calibration_of(population, rest, ordered) if rest else calibration
-        for index in np.flatnonzero(repositories == name).tolist():
+        for index in np.flatnonzero(own).tolist():
             branch_scores = witnesses[index].scores
             combined[index] = strongest(branch_scores, without)[0]
             standard[index] = without.humans.scale.standard(combined[index], branch_scores.seconds)
             scores[index] = without.humans.surprise(combined[index], branch_scores.seconds)
-    order = np.argsort(standard, kind="stable")
-    humans = HumanScores(
-        standard[order].astype(np.float32),
-        weights[order].astype(np.float32),
-        calibration.humans.scale,
-    )
+            pairs[index] = identification(branch_scores, without)
+    strata = strata_of(witnesses, weights)
     return Null(
-        replace(calibration, humans=humans),
+        replace(
+            calibration,
+            humans=_ordered(standard, weights, calibration.humans.scale, strata),
+            identified=(
+                _ordered(pairs, weights, AS_IT_IS, None)
+                if weights.sum() >= LEAST_IDENTIFIED and can_identify(ordered)
+                else None
+            ),
+        ),
         tuple(witnesses),
         weights,
         combined,
         scores.round(SCORE_DIGITS),
-        _among_others(standard, weights, repositories),
+        _among_others(standard, weights, fold, strata),
+        _among_others(pairs, weights, fold, None),
+        strata,
+    )
+
+
+def strata_of(witnesses: Sequence[Witness], weights: FloatVector) -> NDArray[np.int8] | None:
+    """Return the stratum [n] of each witness; None where one has too few performances."""
+    strata = np.array([stratum_of(one.scores.even) for one in witnesses], np.int8)
+    performances = [weights[strata == index].sum() for index in range(len(STRATA))]
+    return strata if min(performances) >= LEAST_STRATUM else None
+
+
+def _ordered(
+    values: FloatVector,
+    weights: FloatVector,
+    scale: LengthScale,
+    strata: NDArray[np.int8] | None,
+) -> HumanScores:
+    order = np.argsort(values, kind="stable")
+    return HumanScores(
+        values[order].astype(np.float32),
+        weights[order].astype(np.float32),
+        scale,
+        None if strata is None else strata[order],
     )
 
 
 def _among_others(
-    standard: FloatVector, weights: FloatVector, repositories: NDArray[np.str_]
+    values: FloatVector,
+    weights: FloatVector,
+    fold: NDArray[np.int64],
+    strata: NDArray[np.int8] | None,
 ) -> FloatVector:
-    """Return the conformal p-value of each witness among those of other repositories."""
-    p = np.ones(len(standard))
-    for name in set(repositories.tolist()):
-        own = repositories == name
-        held_out, shares = standard[~own], weights[~own]
-        for index in np.flatnonzero(own):
-            above = shares[held_out >= standard[index]].sum()
-            p[index] = (1 + above) / (shares.sum() + 1)
+    """Return the conformal p-value of each witness among its stratum in the other folds."""
+    kind = np.zeros(len(values), np.int8) if strata is None else strata
+    p = np.ones(len(values))
+    for index in range(len(values)):
+        others = (fold != fold[index]) & (kind == kind[index])
+        above = weights[others & (values >= values[index])].sum()
+        p[index] = (1 + above) / (weights[others].sum() + 1)
     return p
 
 
@@ -169,9 +216,8 @@ def _line(
         return float(round(scores[order[at]], 6)), 0.0
     # minimise the weighted way above the line times q and below it times 1 - q
     costs = np.concatenate(([0.0, 0.0], weights * quantile, weights * (1 - quantile)))
-    left = np.hstack(
-        (np.ones((count, 1)), lengths[:, None], np.identity(count), -np.identity(count))
-    )
+    line = sparse.csr_array(np.column_stack((np.ones(count), lengths)))
+    left = sparse.hstack((line, sparse.eye_array(count), -sparse.eye_array(count)), format="csr")
     bounds = [(None, None), (0, None)] + [(0, None)] * (2 * count)
     solved = linprog(costs, A_eq=left, b_eq=scores, bounds=bounds, method="highs-ds")
     return round(float(solved.x[0]), 6), round(float(solved.x[1]), 6)

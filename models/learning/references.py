@@ -27,7 +27,7 @@ class References:
 
     ``whole`` [n] is what the strongest look found in each, its maker unknown; ``seconds`` and
     ``weights`` [n] are as in ``models.learning.null_distribution``; ``rates_hz`` [n] are sample
-    rates.
+    rates; ``strata`` [n] are -1 where the population has none.
     """
 
     units: FloatArray
@@ -36,6 +36,7 @@ class References:
     weights: FloatArray
     rates_hz: NDArray[np.int32]
     populations: NDArray[np.str_]
+    strata: NDArray[np.int8]
 
     def of(self, population: str) -> "References":
         """Return those of one population."""
@@ -50,6 +51,7 @@ class References:
             self.weights[own],
             self.rates_hz[own],
             self.populations[own],
+            self.strata[own],
         )
 
 
@@ -70,6 +72,7 @@ def unpack(data: bytes) -> References:
         return References(
             units, tensors["whole"], tensors["seconds"], tensors["weights"],
             tensors["rates_hz"], populations,
+            tensors.get("strata", np.full(len(populations), -1, np.int8)),
         )  # fmt: skip
     except (zstandard.ZstdError, KeyError, ValueError, safetensors.SafetensorError) as error:
         raise ModelError(f"not the references of a model: {error}") from error

@@ -1,10 +1,11 @@
 """Who was found: p-values with the maker left out, and shares by generator and source."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from scipy.stats import binomtest
 
 from detector.types import FloatVector
 from models.training.metrics import conformal_p, left_out_p
@@ -46,6 +47,9 @@ def by_maker(members: Sequence[Scored], p: FloatVector, *, ai: bool) -> dict[str
             "abstained": sum(members[index].reason is not None for index in own),
             "flagged_at_1": rounded((p[own] <= 0.01).mean()),
             "flagged_at_5": rounded((p[own] <= 0.05).mean()),
+            "identified_at_01": rounded(
+                np.mean([(members[index].identified_p or 1.0) <= 0.001 for index in own])
+            ),
             "median_score": rounded(np.median([members[index].score for index in own])),
             "rate_hz": rounded(max(hz for hz, count in rates.items() if count == most)),
         }
@@ -57,6 +61,37 @@ def realised_fpr(members: Sequence[Scored], p: FloatVector, alpha: float) -> flo
     return rounded(
         np.mean([p[index] <= alpha for index, one in enumerate(members) if not one.is_ai])
     )
+
+
+def by_kind(members: Sequence[Scored], p: FloatVector) -> dict[str, Any]:
+    """Return false positives of each kind of people's music, with 95 % intervals.
+
+    ``by_origin`` averages over repositories, so that none with many files decides.
+    """
+    table = {}
+    for kind in sorted({one.observed.track.kind for one in members if not one.is_ai} - {""}):
+        own = [
+            index
+            for index, one in enumerate(members)
+            if not one.is_ai and one.observed.track.kind == kind and one.reason is None
+        ]
+        if not own:
+            continue
+        origins: dict[str, list[bool]] = defaultdict(list)
+        for index in own:
+            origins[members[index].group].append(bool(p[index] <= 0.01))
+        flagged = int((p[own] <= 0.01).sum())
+        interval = binomtest(flagged, len(own)).proportion_ci(method="exact")
+        identified = [members[index].identified_p for index in own]
+        table[kind] = {
+            "recordings": len(own),
+            "origins": len(origins),
+            "suspected_at_1": flagged,
+            "interval": [rounded(interval.low), rounded(interval.high)],
+            "by_origin": rounded(float(np.mean([np.mean(one) for one in origins.values()]))),
+            "identified_at_01": sum(one is not None and one <= 0.001 for one in identified),
+        }
+    return table
 
 
 def rows(table: dict[str, Any]) -> list[str]:

@@ -5,22 +5,34 @@ Every human track is scored with every look that the answer takes.
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.assessment.model import population
 from detector.calibration.applicability import abstention_reason
 from detector.errors import BadInput
 from detector.evidence.branch import SCORE_DIGITS, BranchScores, Recording
 from detector.evidence.clock import ClockFinding, Lattice
-from detector.evidence.combination import first_only, is_conclusive, search_all, strongest
+from detector.evidence.combination import (
+    first_only,
+    identification,
+    is_conclusive,
+    search_all,
+    strongest,
+)
+from detector.evidence.families import Families
 from detector.evidence.registry import BRANCHES, checked
-from detector.evidence.templates import FixedLines, TemplateSet
+from detector.evidence.templates import FULL_RATE, FixedLines, TemplateSet
+from models.learning.data import folds as group_folds
 from models.learning.folder import tensors_of_scores
 from models.learning.null_distribution import Null, Witness, null_of
 from models.learning.observations import Observed
+from models.training.family_fitting import Examples
+from models.training.family_fitting import fit as fit_families
+from models.training.known_rates import with_known
 from models.training.references import pack
 from models.training.scoring import Scored, populations, score_all
 from models.training.template_fitting import (
@@ -33,6 +45,8 @@ from models.training.template_fitting import (
     with_peaks,
 )
 
+FAMILY_FOLDS: Final = 10
+
 
 @dataclass(frozen=True)
 class Fused:
@@ -40,7 +54,8 @@ class Fused:
 
     ``nulls`` are by population; ``lines`` those of the tracks that can be assessed, then of
     ``deliveries``, the human recordings' deliveries that can be, then of traces. Without
-    templates there is no template_set.
+    templates there is no template_set, without families no ``families``.
+    ``lattice`` names who is known for each rate.
     """
 
     scored: list[Scored]
@@ -50,12 +65,19 @@ class Fused:
     template_set: TemplateSet | None = None
     lines: Lines | None = None
     attribution: dict[str, float] | None = None
+    families: Families | None = None
+    lattice: Lattice = field(default_factory=lambda: Lattice(()))
 
     def manifest(self) -> dict[str, Any]:
-        """Return the manifest's part about the templates; empty without them."""
-        if self.template_set is None or self.lines is None or self.attribution is None:
-            return {}
-        return {"templates": manifest_of(self.template_set, self.lines, self.attribution)}
+        """Return the manifest's parts about templates and families; empty without them."""
+        parts: dict[str, Any] = {}
+        if self.template_set is not None and self.lines is not None:
+            attribution = self.attribution or {}
+            parts["templates"] = manifest_of(self.template_set, self.lines, attribution)
+        if self.families is not None:
+            families = self.families
+            parts["families"] = {"bias": families.bias, "population": families.population}
+        return parts
 
     def references(self) -> bytes:
         """Return ``references.zst``: the human recordings in the order of the nulls."""
@@ -75,10 +97,14 @@ class Fused:
     def tensors(self) -> dict[str, NDArray[Any]]:
         """Return what the weights hold: human scores of each look, and the templates."""
         tensors: dict[str, NDArray[Any]] = {}
-        for population, null in self.nulls.items():
-            tensors |= tensors_of_scores(population, null.calibration.humans)
-            for name, humans in null.calibration.looks.items():
-                tensors |= tensors_of_scores(f"{population}.{name}", humans)
+        for name, null in self.nulls.items():
+            tensors |= tensors_of_scores(name, null.calibration.humans)
+            for look, humans in null.calibration.looks.items():
+                tensors |= tensors_of_scores(f"{name}.{look}", humans)
+            if null.calibration.identified is not None:
+                tensors |= tensors_of_scores(f"{name}.identified", null.calibration.identified)
+        if self.families is not None:
+            tensors["families.weights"] = self.families.weights.astype(np.float16)
         return tensors if self.template_set is None else tensors | tensors_of(self.template_set)
 
 
@@ -86,6 +112,7 @@ def fuse(
     scored: Sequence[Scored],
     traces: Sequence[Observed] = (),
     augmented: Sequence[Observed] = (),
+    examples: Sequence[Observed] = (),
     *,
     lattice: Lattice,
     branches: Collection[str] = BRANCHES,
@@ -95,8 +122,10 @@ def fuse(
     Args:
         scored: AI and human tracks with their clock.
         traces: recordings for templates alone (``models.learning.data.traces``).
-        augmented: human recordings as deliveries leave them (``models.training.augmented_humans``).
-        lattice: whose rates the clock was scored with; windows are scored with it too.
+        augmented: human recordings as deliveries leave them (``models.training.augmented``).
+        examples: AI tracks as deliveries leave them: for families alone.
+        lattice: whose rates the clock was scored with; windows are scored with it too. Who is
+            known for a rate is found anew.
         branches: which kinds of evidence take part; ``clock`` always does.
 
     Raises:
@@ -107,6 +136,9 @@ def fuse(
     except ValueError as error:
         raise BadInput("branches", str(error)) from error
     members = [track for track in scored if track.reason is None]
+    lattice = with_known(lattice, populations(members))
+    rates = {rate.hz: rate for rate in lattice.rates}
+    members = [replace(track, rate=rates[track.rate.hz]) for track in members]
     known_in = {track.name for track in populations(members)}
     trace_subjects = [
         track
@@ -115,17 +147,21 @@ def fuse(
     ]
     subjects = [*members, *trace_subjects]
     template_set, lines, attribution = None, None, None
+    families, matches = _families_out_of_fold(subjects, examples if "families" in ordered else None)
     if "templates" in ordered:
         known = [track for track in traces if abstention_reason(track.observation) is None]
         lines = Lines.of([*(track.observed for track in subjects), *known])
-        looked = _looked_out_of_fold(subjects, lines, ordered, lattice)
+        looked = _looked_out_of_fold(subjects, lines, matches, ordered, lattice)
         everything = np.ones(len(lines.human), bool)
         template_set = fit(lines, everything)
         if "pitch" in ordered:
             template_set = with_peaks(template_set, lines, everything)
         attribution = attribution_figures(lines)
     else:
-        looked = [search_all(_recording(track, lattice), ordered) for track in subjects]
+        looked = [
+            search_all(_recording(track, lattice, None, own), ordered)
+            for track, own in zip(subjects, matches, strict=True)
+        ]
     subjects = [
         replace(track, template=scores.score_of("templates") or 0.0)
         for track, scores in zip(subjects, looked, strict=True)
@@ -134,10 +170,10 @@ def fuse(
     scores_by = {id(track.observed): scores for track, scores in zip(subjects, looked, strict=True)}
     nulls: dict[str, Null] = {}
     combined: dict[int, Scored] = {}
-    for population in populations(members):
+    for present in populations(members):
         humans = [
-            *population.side(ai=False).tracks,
-            *(track for track in trace_subjects if track.population == population.name),
+            *present.side(ai=False).tracks,
+            *(track for track in trace_subjects if track.population == present.name),
         ]
         witnesses = [
             Witness(
@@ -147,39 +183,71 @@ def fuse(
             )
             for track in humans
         ]
-        null = nulls[population.name] = null_of(population.name, witnesses, ordered)
-        for track, score, p, witness in zip(
-            humans, null.scores.tolist(), null.p_values.tolist(), witnesses, strict=True
-        ):
+        null = nulls[present.name] = null_of(present.name, witnesses, ordered)
+        columns = (null.scores, null.p_values, null.identified_p_values)
+        rows = zip(*(column.tolist() for column in columns), strict=True)
+        for track, (score, p, identified_p), witness in zip(humans, rows, witnesses, strict=True):
             look = strongest(witness.scores, null.calibration)[1]
-            combined[id(track.observed)] = replace(track, score=score, p=p, look=look)
-        for track in population.side(ai=True).tracks:
+            combined[id(track.observed)] = replace(
+                track, score=score, p=p, identified_p=identified_p, look=look
+            )
+        for track in present.side(ai=True).tracks:
             combined[id(track.observed)] = _answered(track, scores_by[id(track.observed)], null)
     together = [combined.get(id(track.observed), track) for track in scored]
     fused_traces = tuple(combined[id(track.observed)] for track in trace_subjects)
-    return Fused(together, ordered, nulls, fused_traces, template_set, lines, attribution)
+    return Fused(
+        together, ordered, nulls, fused_traces, template_set, lines, attribution, families, lattice
+    )
 
 
-def _recording(track: Scored, lattice: Lattice, lines: FixedLines | None = None) -> Recording:
+def _recording(
+    track: Scored, lattice: Lattice, lines: FixedLines | None, families: Families | None
+) -> Recording:
     clock = ClockFinding(track.clock, track.rate)
-    return Recording(track.observed.observation, lattice, clock, track.looped, lines)
+    return Recording(track.observed.observation, lattice, clock, track.looped, lines, families)
+
+
+def _families_out_of_fold(
+    subjects: Sequence[Scored], examples: Sequence[Observed] | None
+) -> tuple[Families | None, list[Families | None]]:
+    """Return the model of all, and for each subject that of the folds without its maker."""
+    nothing: list[Families | None] = [None] * len(subjects)
+    known = [index for index, one in enumerate(subjects) if one.population == FULL_RATE]
+    if examples is None or not known:
+        return None, nothing
+    learned_of = [subjects[index].observed for index in known]
+    extra = [one for one in examples if population(one.observation.sample_rate_hz) == FULL_RATE]
+    all_examples = Examples.of([*learned_of, *extra])
+    products = all_examples.products
+    everything = np.ones(len(all_examples.ai), bool)
+    families = fit_families(all_examples, products, everything)
+    fold = np.array(group_folds([str(group) for group in all_examples.groups], FAMILY_FOLDS))
+    models = {
+        number: fit_families(all_examples, products, fold != number)
+        for number in sorted(set(fold[: len(known)].tolist()))
+    }
+    for at, index in enumerate(known):
+        nothing[index] = models[int(fold[at])]
+    return families, nothing
 
 
 def _looked_out_of_fold(
-    subjects: Sequence[Scored], lines: Lines, branches: Collection[str], lattice: Lattice
+    subjects: Sequence[Scored],
+    lines: Lines,
+    families: Sequence[Families | None],
+    branches: Collection[str],
+    lattice: Lattice,
 ) -> list[BranchScores]:
     """Return the scores of all branches for each track; ``lines``: the subjects', then others'."""
     looked: dict[int, BranchScores] = {}
-    for own, rest in folds(lines):
-        template_set = fit(lines, rest)
-        if "pitch" in branches:
-            template_set = with_peaks(template_set, lines, rest)
+    for own, template_set in folds(lines, peaked="pitch" in branches):
         for index in np.flatnonzero(own).tolist():
             subject = subjects[index]
             fixed = FixedLines(
                 template_set, template_set.unit(lines.vectors[index]), subject.population
             )
-            looked[index] = search_all(_recording(subject, lattice, fixed), branches)
+            recording = _recording(subject, lattice, fixed, families[index])
+            looked[index] = search_all(recording, branches)
     return [looked[index] for index in range(len(subjects))]
 
 
@@ -188,6 +256,12 @@ def _answered(track: Scored, scores: BranchScores, null: Null) -> Scored:
     if is_conclusive(scores, null.calibration):
         scores = first_only(scores)
     nats, branch = strongest(scores, null.calibration)
-    humans = null.calibration.humans
-    score = round(humans.surprise(nats, scores.seconds), SCORE_DIGITS)
-    return replace(track, score=score, p=humans.p_value(nats, scores.seconds), look=branch)
+    humans, identified = null.calibration.humans, null.calibration.identified
+    pair = identification(scores, null.calibration)
+    return replace(
+        track,
+        score=round(humans.surprise(nats, scores.seconds), SCORE_DIGITS),
+        p=humans.like(scores.even).p_value(nats, scores.seconds),
+        identified_p=None if identified is None else identified.p_value(pair, scores.seconds),
+        look=branch,
+    )

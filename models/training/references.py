@@ -6,6 +6,7 @@ import numpy as np
 import orjson
 import safetensors.numpy
 import zstandard
+from numpy.typing import NDArray
 
 from detector.evidence.templates import TemplateSet
 from models.learning.null_distribution import Null
@@ -37,8 +38,13 @@ def pack(
         "whole": np.concatenate([null.whole for null in nulls.values()]).astype(np.float32),
         "seconds": np.array([one.scores.seconds for one in witnesses], np.float32),
         "weights": np.concatenate([null.weights for null in nulls.values()]).astype(np.float32),
+        "strata": np.concatenate([_strata(null) for null in nulls.values()]),
         "rates_hz": np.array([hz for name in nulls for hz in rates_hz[name]], np.int32),
     }
     header = {"populations": orjson.dumps(lines.populations[every].tolist()).decode()}
     plain = safetensors.numpy.save(tensors, header)
     return zstandard.ZstdCompressor(level=19).compress(plain)
+
+
+def _strata(null: Null) -> NDArray[np.int8]:
+    return np.full(len(null.witnesses), -1, np.int8) if null.strata is None else null.strata

@@ -27,7 +27,8 @@ class Scored:
 
     ``score`` is what is calibrated: the clock's until ``models.training.fusion`` has put all looks
     together. ``template`` is then the best template's, its maker left out; ``look`` the one
-    that decided; ``p`` the p-value among human recordings of other makers.
+    that decided; ``p`` the p-value among human recordings of other makers, ``identified_p`` that
+    of the witnesses of a known decoder.
     """
 
     observed: Observed
@@ -39,6 +40,7 @@ class Scored:
     template: float = 0.0
     look: str = MAIN
     p: float | None = None
+    identified_p: float | None = None
 
     @property
     def rate_hz(self) -> float:

@@ -7,7 +7,7 @@ and so an equal digest.
 
 import ast
 import hashlib
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.resources import files
@@ -20,8 +20,10 @@ import orjson
 import safetensors.numpy
 
 from detector.assessment.model import RATES, WEIGHTS
+from detector.calibration.calibration import Calibration, HumanScores
+from detector.calibration.strata import STRATA
 from detector.errors import BadInput
-from detector.evidence.clock import Lattice, standard_lattice
+from detector.evidence.clock import standard_lattice
 from detector.evidence.rates import write_rates
 from detector.evidence.registry import BRANCHES
 from detector.observation import observation as observing
@@ -40,9 +42,10 @@ from models.learning.folder import write
 from models.learning.observations import Observed, observe
 from models.learning.references import REFERENCES
 from models.training import ood_fitting
-from models.training.augmented_humans import augment_humans
+from models.training.augmented import augment_ai, augment_humans
 from models.training.detection_tables import (
     HEADING,
+    by_kind,
     by_maker,
     p_values,
     realised_fpr,
@@ -55,7 +58,6 @@ from models.training.metrics import (
     PLATT_CLIP,
     auroc,
     check_polarity,
-    conformal_p,
     fit_platt,
     tpr_at,
 )
@@ -74,9 +76,6 @@ CODE: Final = (  # packages, with those inside them, whose code decides what a m
 )
 REFERENCE_EDGES: Final = (0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0, 10.0, 15.0, 25.0)
 FEW: Final = 0.05  # of the recordings, at lower rates than the lowest that was calibrated
-KNOWN_MIN_TRACKS: Final = 3
-KNOWN_MIN_SHARE: Final = 0.3
-KNOWN_P: Final = 0.02
 
 
 @dataclass(frozen=True)
@@ -109,9 +108,14 @@ def train(
     tracks = read_manifest(manifest, audio_root)
     observed, rejected = observe(usable(tracks), cache, workers)
     observed_traces, rejected_traces = observe(traces(tracks), cache, workers)
-    scored = score_all(observed, standard_lattice())
-    augmented = augment_humans(observed, cells, workers)
-    fused = fuse(scored, observed_traces, augmented, lattice=standard_lattice(), branches=branches)
+    fused = fuse(
+        score_all(observed, standard_lattice()),
+        observed_traces,
+        augment_humans(observed, cells, workers),
+        augment_ai(observed, cells, workers),
+        lattice=standard_lattice(),
+        branches=branches,
+    )
     trained = save(fused, observed_traces, out, name=name, version=version, seed=seed)
     notes = [
         f"could not be heard: {one.track.path.name}: {one.reason}"
@@ -144,7 +148,6 @@ def describe_model(
     present = populations(scored)
     for population in present:
         _check(population)
-    lattice = with_known(standard_lattice(), present)
     figures = {
         population.name: figures_of(
             [track for track in scored if track.population == population.name]
@@ -155,7 +158,7 @@ def describe_model(
     learned_of = [*tracks, *(one.track for one in observed_traces)]
     parts = {
         WEIGHTS: safetensors.numpy.save(fused.tensors()),
-        RATES: write_rates(lattice).encode(),
+        RATES: write_rates(fused.lattice).encode(),
     }
     if fused.template_set is not None:
         parts[REFERENCES] = fused.references()
@@ -211,36 +214,37 @@ def _calibration(population: Population, fused: Fused) -> dict[str, Any]:
         "clip": list(PLATT_CLIP),
         "humans": len(human.tracks),
         "performances": calibration.humans.performances,
+        "strata": _strata(calibration.humans),
         "hearings": len(null.witnesses),
         "human_repositories": len(set(human.groups)),
-        "smallest_alpha": ceil(1e6 / (calibration.humans.performances + 1)) / 1e6,
+        "smallest_alpha": _smallest(calibration.humans),
         "longest_s": round(max(witness.scores.seconds for witness in null.witnesses), 1),
         "rates_hz": [int(np.quantile(rates, FEW, method="higher")), max(rates)],
         "scale": asdict(calibration.humans.scale),
+        **_identified(calibration),
         "looks": {name: asdict(humans.scale) for name, humans in sorted(calibration.looks.items())},
         "recall": recall_of(population),
     }
 
 
-def with_known(lattice: Lattice, present: Sequence[Population]) -> Lattice:
-    """Return the lattice with each rate's generators: those whose found tracks ran on it."""
-    known: dict[float, Counter[str]] = defaultdict(Counter)
-    for population in present:
-        human = np.array([track.clock for track in population.side(ai=False).tracks])
-        by_maker: dict[str, list[float]] = defaultdict(list)
-        for track in population.side(ai=True).tracks:
-            if conformal_p(np.array([track.clock]), human)[0] <= KNOWN_P:
-                by_maker[track.maker].append(track.rate_hz)
-        for maker, rates in by_maker.items():
-            for hz, count in Counter(rates).items():
-                if count >= KNOWN_MIN_TRACKS and count >= KNOWN_MIN_SHARE * len(rates):
-                    known[hz][maker] += count
-    return Lattice(
-        tuple(
-            replace(rate, known_for=tuple(maker for maker, _ in known[rate.hz].most_common()))
-            for rate in lattice.rates
-        )
-    )
+def _strata(humans: HumanScores) -> dict[str, int]:
+    """Return the performances of each stratum; empty where all are compared together."""
+    if humans.strata is None:
+        return {}
+    counts = (one.performances for one in humans.by_stratum)
+    return dict(zip(STRATA, counts, strict=True))
+
+
+def _smallest(humans: HumanScores) -> float:
+    """Return the smallest rate that every stratum supports."""
+    return ceil(1e6 / (min(one.performances for one in humans.by_stratum) + 1)) / 1e6
+
+
+def _identified(calibration: Calibration) -> dict[str, Any]:
+    humans = calibration.identified
+    if humans is None:
+        return {}
+    return {"identified": asdict(humans.scale), "smallest_identified_alpha": _smallest(humans)}
 
 
 def figures_of(members: Sequence[Scored]) -> dict[str, Any]:
@@ -263,6 +267,7 @@ def figures_of(members: Sequence[Scored]) -> dict[str, Any]:
         },
         "generators": by_maker(members, p, ai=True),
         "human_sources": by_maker(members, p, ai=False),
+        "kinds": by_kind(members, p),
     }
 
 

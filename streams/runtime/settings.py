@@ -159,7 +159,7 @@ class Settings(BaseSettings):
 
     # answers
     model: Path = Field(
-        PACKAGE.parent / "models" / "ensemble-4",
+        PACKAGE.parent / "models" / "ensemble-5",
         description="folder of the released model, or the name of one that Earmark has",
     )
     shadow_model: Path | None = Field(
@@ -290,7 +290,7 @@ class Settings(BaseSettings):
     @field_validator("model", "shadow_model")
     @classmethod
     def _found_by_its_name(cls, value: Path | None) -> Path | None:
-        """Resolve ``clock-4`` and ``models/clock-4`` to the models of this package."""
+        """Resolve ``clock-5`` and ``models/clock-5`` to the models of this package."""
         if value is None or value.is_absolute() or value.exists():
             return value
         packaged = PACKAGE.parent / "models" / value.name

@@ -24,8 +24,9 @@ from models.synthesis.music import RATE_HZ, render
 from models.synthesis.simulated_decoder import decode_through
 from tests.support.paths import MODELS
 
-RELEASED = MODELS / "ensemble-4"
+RELEASED = MODELS / "ensemble-5"
 PLAIN, FIFTY = Rate(86.13, 0.0, "44100/512"), Rate(50.0, 0.0, "32000/640")
+KNOWN = Rate(50.0, 0.0, "32000/640", ("a generator",))
 EXPONENTIAL = HumanScores.of(-np.log(np.arange(1_000, 0, -1) / 1_001))
 CALIBRATION = Calibration(
     "full_rate", EXPONENTIAL, 1.0, -4.0, (0.0, 8.0),
@@ -65,9 +66,9 @@ def sped() -> Observation:
 
 @lru_cache
 def spliced() -> Observation:
-    """20 s half from a decoder between two minutes on either side."""
+    """20 s mostly from a decoder between two minutes on either side."""
     around, other = np.tile(render(21, 60.0), 2), render(22, 20.0)
-    painted = 0.5 * decode_through(other, RATE_HZ, (8, 8, 8), seed=4) + 0.5 * other
+    painted = 0.65 * decode_through(other, RATE_HZ, (8, 8, 8), seed=4) + 0.35 * other
     return observe(np.concatenate((around, painted, around), axis=1).mean(axis=0))
 
 

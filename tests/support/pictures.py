@@ -11,7 +11,7 @@ from detector.types import FloatArray, Rates
 from models.synthesis.music import RATE_HZ
 from tests.support.paths import MODELS
 
-RELEASED = MODELS / "clock-4"
+RELEASED = MODELS / "clock-5"
 
 
 def pictured(samples: FloatArray, model: Model, title: str = "a track.flac") -> Picture:

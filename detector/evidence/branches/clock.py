@@ -71,5 +71,9 @@ class ClockBranch(Branch[ClockFinding]):
         finds = context.p_value(self.name, finding.score) <= context.alpha
         return Place(finding.rate.hz) if finds else None
 
+    def is_known(self, finding: ClockFinding) -> bool:
+        """Whether generators are known for the rate."""
+        return bool(finding.rate.known_for)
+
 
 BRANCH: Final = ClockBranch()

@@ -46,6 +46,10 @@ class PartsBranch(Branch[Window]):
         parts = locate(context.observed, finding)
         return Place(finding.rate.hz, parts.extent, parts.coverage)
 
+    def is_known(self, finding: Window) -> bool:
+        """Whether generators are known for the rate."""
+        return bool(finding.rate.known_for)
+
 
 def _clock_time(seconds: float) -> str:
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"

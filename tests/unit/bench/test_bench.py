@@ -29,7 +29,7 @@ from tests.bench.table import Report, Row
 from tests.support.audio import write_track
 from tests.support.paths import MODELS
 
-MODEL = MODELS / "clock-4"
+MODEL = MODELS / "clock-5"
 SPIN = "import time\nwhile time.process_time() < {seconds}: pass"
 
 

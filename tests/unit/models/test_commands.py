@@ -48,7 +48,7 @@ def test_the_command_on_real_files(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def test_the_model_that_learns_by_default_is_the_default_model() -> None:
     assert Settings().model == RELEASED
-    assert (RELEASED / REFERENCES).stat().st_size < 1_500_000
+    assert (RELEASED / REFERENCES).stat().st_size < 5_000_000
 
 
 @pytest.fixture(scope="module")
@@ -84,9 +84,9 @@ def test_the_commands_print_their_tables(folder: Path, tmp_path: Path) -> None:
     measured = (tmp_path / "model" / "MEASURED.md").read_text()
     assert Model.load(tmp_path / "model").digest in measured
     assert "| decoder 2 |" in measured
-    assert "| two pieces each, alpha 11.11% | files | ai likely |" in measured
-    assert "| AI | 6 | 100.0 % | 0.0 % | 0.0 % | 0.0 % | - |" in measured
+    assert "| two pieces each, alpha 11.11% | files | identified | suspected |" in measured
+    assert "| AI | 6 | 0.0 % | 100.0 % | 0.0 % | 0.0 % | 0.0 % | - |" in measured
     with pytest.raises(BadInput, match="is about"):
-        write_measured(MODELS / "clock-4", tmp_path / "figures")
+        write_measured(MODELS / "clock-5", tmp_path / "figures")
     with pytest.raises(BadInput, match="run earmark evaluate"):
-        write_measured(MODELS / "clock-4", tmp_path)
+        write_measured(MODELS / "clock-5", tmp_path)

@@ -10,7 +10,16 @@ from detector.assessment.model import Model
 from detector.types import TIERS, Rates
 from models.augmentation.synthetic_negatives import hats
 from models.synthesis.music import RATE_HZ, render
-from tests.support.evidence import CALIBRATION, EXPONENTIAL, PLAIN, RELEASED, lines, looked, observe
+from tests.support.evidence import (
+    CALIBRATION,
+    EXPONENTIAL,
+    KNOWN,
+    PLAIN,
+    RELEASED,
+    lines,
+    looked,
+    observe,
+)
 
 QUIET = observe(render(3, 26.0).mean(axis=0))
 BOTH = replace(CALIBRATION, identified=EXPONENTIAL)
@@ -68,7 +77,7 @@ def test_no_trace_states_nothing_about_people() -> None:
 def test_two_witnesses_identify_and_one_suspects(
     clock: float, template: float, outcome: str
 ) -> None:
-    scores = looked(clock, PLAIN, templates=lines(template))
+    scores = looked(clock, KNOWN, templates=lines(template))
     assessment = answer(scores, QUIET, BOTH, Rates(0.01, 0.002))
     assert assessment.outcome == outcome
     assert assessment.finds_ai is (outcome in TIERS)
@@ -76,14 +85,14 @@ def test_two_witnesses_identify_and_one_suspects(
 
 
 def test_a_model_without_a_null_of_two_witnesses_identifies_nothing() -> None:
-    scores = looked(8.0, PLAIN, templates=lines(8.0))
+    scores = looked(8.0, KNOWN, templates=lines(8.0))
     known, unknown = (answer(scores, QUIET, one, Rates()) for one in (BOTH, CALIBRATION))
     assert (unknown.outcome, unknown.identified_p_value) == ("suspected", None)
     assert known.identified_p_value == pytest.approx(1 / 1_001, abs=1e-5)
 
 
 def test_each_tier_has_its_own_rate() -> None:
-    scores = looked(4.0, PLAIN, templates=lines(4.0))
+    scores = looked(3.0, KNOWN, templates=lines(3.0))
     outcomes = [
         answer(scores, QUIET, BOTH, Rates(*rates)).outcome
         for rates in ((0.1, 0.1), (0.1, 0.001), (0.001, 0.1), (0.0001, 0.0001))

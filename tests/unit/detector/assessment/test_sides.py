@@ -12,6 +12,7 @@ import pytest
 
 from detector.assessment.model import Model, abstain
 from detector.assessment.sides import assess
+from detector.calibration.calibration import HumanScores
 from detector.observation.listen import listen
 from detector.observation.observation import Observation
 from detector.types import Assessment, Evidence, Rates
@@ -34,7 +35,7 @@ class Canned:
 
     @property
     def calibrations(self) -> dict[str, Any]:
-        humans = SimpleNamespace(performances=PERFORMANCES)
+        humans = HumanScores.of(np.zeros(PERFORMANCES))
         return {"full_rate": SimpleNamespace(humans=humans)}
 
     def assess(self, observations: Sequence[Observation], rates: Rates) -> list[Assessment]:
@@ -157,7 +158,7 @@ def test_a_decoder_on_one_side_of_a_real_file(tmp_path: Path) -> None:
     sides = np.stack((decoded.mean(axis=0), other.mean(axis=0)))
     write_wav(tmp_path / "two.wav", sides, RATE_HZ)
     heard = listen(tmp_path / "two.wav", max_duration_s=60)
-    model = Model.load(MODELS / "ensemble-4")
+    model = Model.load(MODELS / "ensemble-5")
     (made,) = assess(model, [Observation.from_bytes(heard.observation)], RATES)
     assert made.finds_ai
     assert made.extent == "Partly"

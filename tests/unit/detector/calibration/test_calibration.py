@@ -125,3 +125,24 @@ def test_too_few_recordings_to_count_let_their_tail_say_what_is_a_finding() -> N
     assert humans.is_finding(top + 5, 20, 0.01)
     assert not humans.is_finding(top - 0.1, 20, 0.01)
     assert humans.is_finding(top + 0.1, 20, 0.02)
+
+
+def test_a_p_value_compares_with_music_as_even_as_itself() -> None:
+    values = np.concatenate((np.arange(99.0), np.arange(99.0) + 100)).astype(np.float32)
+    strata = np.repeat(np.array([0, 2], np.int8), 99)
+    scale = LengthScale(0.0, 1.0, 1.0)
+    humans = HumanScores(values, np.ones(198, np.float32), scale, strata)
+    assert humans.like(0.0).p_value(99.5, 20.0) == pytest.approx(0.01)
+    assert humans.like(9.0).p_value(99.5, 20.0) == 1
+    assert humans.p_value(99.5, 20.0) == pytest.approx(100 / 199)
+    assert HumanScores.of(values).like(9.0).p_value(99.5, 20.0) == pytest.approx(100 / 199)
+
+
+def test_a_stratum_with_too_few_performances_refuses_the_rate_with_the_number() -> None:
+    strata = np.repeat(np.array([0, 1, 2], np.int8), (300, 300, 99))
+    ordered = np.arange(699, dtype=np.float32)
+    humans = HumanScores(ordered, np.ones(699, np.float32), LengthScale(0.0, 1.0, 1.0), strata)
+    calibration = Calibration("full_rate", humans, 1.0, 0.0, (0.0, 8.0), {})
+    calibration.check_rates(Rates(0.01, 0.001))
+    with pytest.raises(ModelError, match=r"199 human .* full_rate, sequenced music; .* has 99"):
+        calibration.check_rates(Rates(0.005, 0.001))

@@ -1,15 +1,25 @@
 """What evidence is worth together, and that no kind of it can be taken away unnoticed."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from detector.calibration.calibration import HumanScores
 from detector.evidence.branch import LOOPED_MOST, Recording
+from detector.evidence.branches.families import FamiliesMatch
 from detector.evidence.branches.learned import LearnedMatch
-from detector.evidence.clock import ClockFinding, standard_lattice
-from detector.evidence.combination import main_sum, search, statistics_of, strongest
+from detector.evidence.clock import ClockFinding, Rate, standard_lattice
+from detector.evidence.combination import (
+    WITNESS_MOST,
+    can_identify,
+    identification,
+    main_sum,
+    search,
+    statistics_of,
+    strongest,
+)
 from detector.evidence.localization import Window
 from detector.evidence.registry import MULTIPLICITY_PENALTY
 from detector.evidence.templates import PitchFinding
@@ -24,6 +34,31 @@ def test_clock_and_templates_are_added() -> None:
         9, abs=0.5
     )
     assert strongest(looked(4.0, PLAIN), CALIBRATION)[1] == "main"
+
+
+def test_no_witness_identifies_alone_and_two_that_agree_do() -> None:
+    known = Rate(50.0, 0.0, "32000/640", ("a generator",))
+
+    def worth(pulse: float, rate: Rate, **findings: Any) -> float:
+        return identification(looked(pulse, rate, **findings), CALIBRATION)
+
+    assert worth(30.0, known) == 0
+    assert worth(0.5, known, templates=lines(30.0)) == 0
+    assert worth(30.0, PLAIN, templates=lines(30.0)) == 0, "nobody is known for this rate"
+    two = worth(4.0, known, templates=lines(4.0))
+    assert two == pytest.approx(8, abs=0.5)
+    same = worth(4.0, known, templates=lines(4.0), families=FamiliesMatch(4.0))
+    assert same == two, "what reads the same spectrum is one witness"
+    assert worth(0.5, known, templates=lines(9.0), families=FamiliesMatch(9.0)) == 0
+    most = worth(30.0, known, templates=lines(30.0))
+    assert most == pytest.approx(2 * WITNESS_MOST, abs=1e-3)
+    part = beside(looked(0.5, PLAIN, families=FamiliesMatch(4.0)), parts=Window(9.0, known, 0))
+    assert identification(part, CALIBRATION) == pytest.approx(4 + WITNESS_MOST, abs=0.5)
+
+
+def test_witnesses_of_one_kind_cannot_identify() -> None:
+    assert not can_identify(("clock", "parts"))
+    assert can_identify(("clock", "templates"))
 
 
 def test_every_other_look_pays_its_price_and_the_largest_counts() -> None:

@@ -16,5 +16,5 @@ def test_a_model_has_the_clock_and_what_its_branches_need() -> None:
 
 def test_the_released_model_has_these_branches(model: Model) -> None:
     """A branch that is new takes part after the next training."""
-    assert model.branches == ("clock", "templates", "parts", "speed", "pitch")
+    assert model.branches == ("clock", "templates", "families", "parts", "speed", "pitch")
     assert checked(model.branches) == model.branches

@@ -11,7 +11,7 @@ from detector.types import FloatArray, Rates
 from models.synthesis.music import render
 from tests.support.paths import MODELS
 
-RELEASED = MODELS / "ensemble-4"
+RELEASED = MODELS / "ensemble-5"
 RATE = 44_100
 LENGTH = 6_686
 FIRST = 2_600  # bins of the band from 1 to 8 kHz

@@ -43,7 +43,7 @@ def test_all_evidence_is_said_and_a_second_look_is_drawn(
 def test_the_nearest_templates_are_drawn_where_they_are_a_finding(
     model: Model, played: FloatArray, tmp_path: Path
 ) -> None:
-    template_set = Model.load(RELEASED.parent / "ensemble-4").template_set
+    template_set = Model.load(RELEASED.parent / "ensemble-5").template_set
     assert template_set is not None
     observer = Observer(RATE_HZ)
     observer.feed(played.mean(axis=0))
@@ -79,7 +79,7 @@ def test_a_rate_that_is_never_scored_can_be_drawn(
 def test_moved_templates_are_drawn_where_they_are_a_finding(
     model: Model, played: FloatArray, tmp_path: Path
 ) -> None:
-    released = Model.load(RELEASED.parent / "ensemble-4")
+    released = Model.load(RELEASED.parent / "ensemble-5")
     template_set, calibration = released.template_set, released.calibrations["full_rate"]
     assert template_set is not None
     observer = Observer(RATE_HZ)

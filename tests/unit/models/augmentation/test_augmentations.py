@@ -11,10 +11,10 @@ from models.augmentation.augmentations import AUGMENTATIONS, Augmentation, augme
 from models.synthesis.music import RATE_HZ, render
 from models.synthesis.simulated_decoder import decode_through
 from models.training.augmentation_cache import observe
-from models.training.augmented_humans import EXCERPT_AUGMENTATIONS, SONG_AUGMENTATIONS
+from models.training.augmented import EXCERPT_AUGMENTATIONS, SONG_AUGMENTATIONS
 from tests.support.paths import MODELS
 
-RELEASED = MODELS / "clock-4"
+RELEASED = MODELS / "clock-5"
 BY_NAME = {cell.name: cell for cell in AUGMENTATIONS}
 
 

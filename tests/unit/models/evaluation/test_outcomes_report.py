@@ -24,7 +24,7 @@ def test_outcomes_are_counted_by_label_and_suspects_apart() -> None:
         observation=replace(silent.observation, peaks=np.zeros(200, np.float32)),
     )
     labels = outcome_counts(
-        [human[0], short(human[1]), suspect, silent], Model.load(MODELS / "clock-4"), 0.01
+        [human[0], short(human[1]), suspect, silent], Model.load(MODELS / "clock-5"), 0.01
     )
     assert list(labels) == ["ai", "human", "suspect"]
     assert {label: row["files"] for label, row in labels.items()} == {
@@ -37,10 +37,10 @@ def test_outcomes_are_counted_by_label_and_suspects_apart() -> None:
 
 
 def test_rows_are_shares_in_the_order_of_the_head() -> None:
-    outcomes = {"suspected": 3, "uncertain": 0, "no_trace": 0, "not_assessable": 1}
+    outcomes = {"identified": 1, "suspected": 2, "uncertain": 0, "no_trace": 0, "not_assessable": 1}
     row = {"files": 4, "outcomes": outcomes, "reasons": {"silent": 1}}
     (cells,) = outcome_rows({"suspect": row})
     assert len(cells) == 1 + len(HEAD)
     assert cells == [
-        "listed as human, suspect", "4", "75.0 %", "0.0 %", "0.0 %", "25.0 %", "silent 1",
+        "listed as human, suspect", "4", "25.0 %", "50.0 %", "0.0 %", "0.0 %", "25.0 %", "silent 1",
     ]  # fmt: skip

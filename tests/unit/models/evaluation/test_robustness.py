@@ -21,8 +21,8 @@ from models.synthesis.music import RATE_HZ
 from models.training import augmentation_cache
 from tests.support.paths import MODELS
 
-RELEASED = MODELS / "clock-4"
-ENSEMBLE = MODELS / "ensemble-4"
+RELEASED = MODELS / "clock-5"
+ENSEMBLE = MODELS / "ensemble-5"
 
 
 @pytest.mark.usefixtures("few")
@@ -33,7 +33,7 @@ def test_figures_and_report(manifest: Path, tmp_path: Path) -> None:
     )  # fmt: skip
     assert figures["data"]["ai"] == {"Deep": 1, "Wide": 1}
     assert figures["data"]["human"] == {"Ann": 1, "Bob": 1}
-    own = figures["models"]["clock-4"]
+    own = figures["models"]["clock-5"]
     assert [row["cell"] for row in own["cells"]] == ["original", "rate-48000"]
     for row in own["cells"]:
         assert (row["tpr"]["share"], row["fpr"]["share"]) == (1.0, 0.0)
@@ -46,7 +46,7 @@ def test_figures_and_report(manifest: Path, tmp_path: Path) -> None:
     assert [path.name for path in paths] == ["robustness.json", "robustness.md"]
     assert orjson.loads(paths[0].read_bytes()) == figures
     text = paths[1].read_text()
-    assert "### Robustness of clock-4\n" in text
+    assert "### Robustness of clock-5\n" in text
     assert "| original | 2 | 100.0 % | [15.8, 100.0] | 100.0 % | 2 | 0.0 % |" in text
     assert "| all kinds | 2 | 0.0 % |" in text
     assert "Flagged kinds: none." in text

@@ -15,7 +15,7 @@ def described(name: str) -> dict[str, Any]:
     return manifest
 
 
-@pytest.mark.parametrize("name", ["clock-4", "ensemble-4"])
+@pytest.mark.parametrize("name", ["clock-5", "ensemble-5"])
 def test_every_generator_and_every_population_is_on_the_card(name: str) -> None:
     description = described(name)
     card = write_card(description)
@@ -29,7 +29,7 @@ def test_every_generator_and_every_population_is_on_the_card(name: str) -> None:
 
 
 def test_a_model_of_the_clock_alone_claims_no_templates_and_no_search_of_speed() -> None:
-    clock, ensemble = write_card(described("clock-4")), write_card(described("ensemble-4"))
+    clock, ensemble = write_card(described("clock-5")), write_card(described("ensemble-5"))
     assert "Templates: the fixed lines" in ensemble
     assert "searched for from -10 to +10 %" in ensemble
     assert "Templates: the fixed lines" not in clock
@@ -37,7 +37,7 @@ def test_a_model_of_the_clock_alone_claims_no_templates_and_no_search_of_speed()
 
 
 def test_gates_are_on_the_card_only_after_a_release() -> None:
-    description = described("clock-4")
+    description = described("clock-5")
     assert "Before release:" in write_card(description)
     del description["release"]
     assert "Before release:" not in write_card(description)

@@ -85,6 +85,7 @@ def test_bins_in_which_people_differ_count_less_and_controls_nothing() -> None:
         weights=np.ones(60, np.float32),
         rates_hz=np.full(60, 44_100, np.int32),
         populations=np.full(60, "full_rate"),
+        strata=np.full(60, -1, np.int8),
     )
     noise = noise_of(people)
     assert noise.mean() == pytest.approx(1)

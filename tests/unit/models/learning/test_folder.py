@@ -13,7 +13,7 @@ from tests.support.paths import MODELS
 
 
 def test_the_manifest_has_the_digest_of_each_file_and_is_the_models_digest(tmp_path: Path) -> None:
-    description = orjson.loads((MODELS / "clock-4" / MANIFEST).read_bytes())
+    description = orjson.loads((MODELS / "clock-5" / MANIFEST).read_bytes())
     parts = {"rates.toml": b"# none\n", "weights.safetensors": b"\x00\x01"}
     out = tmp_path / "new" / "model"
     digest = write(out, description, parts)
