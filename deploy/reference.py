@@ -88,14 +88,38 @@ ANALYSED: Final = """\
 - **Tags in front.** ID3 tags in front of any container are passed over.
 
 What cannot be decoded counts as missed: damaged packets, a part in a refused codec, and what the
-header of FLAC, MP4, Matroska or WavPack promises beyond it.
+header of FLAC, MP4, Matroska, WavPack or WAV promises beyond it.
 The share of the rest, the number of streams, and how far channels cancel and differ are facts of
 each answer. The policy can ask for them: features `audio.*`.
 
 ## What is refused
 
+A refused file becomes a dead letter with its reason; nothing is decided about it.
+
+| reason | why |
+| --- | --- |
+| `unsupported_format` | no container of the table, a codec that is not decoded |
+| `unsupported_format` | a rate outside of 4 to 384 kHz, more than 64 channels |
+| `no_audio` | a container without an audio stream |
+| `undecodable` | not one sample could be decoded |
+| `empty_file`, `not_a_file` | no bytes; a folder, a pipe or a device |
+| `too_large` | more than `EARMARK_FETCH_MAX_BYTES` |
+| `too_long` | longer than `EARMARK_DECODE_MAX_DURATION_S` |
+| `too_much_memory` | decoding needs more than `EARMARK_DECODE_MAX_MEMORY_MB` |
+| `decode_timeout` | decoding takes more than `EARMARK_DECODE_CPU_S` or `EARMARK_DECODE_TIMEOUT_S` |
+
 WMA, TTA, DSF, APE and raw AC3 are refused as `unsupported_format`. Each decoder more is code that
-reads hostile bytes, and few deliver them. Video streams are ignored."""
+reads hostile bytes, and few deliver them. Video streams are ignored.
+
+Raw MP3 or ADTS that follows FLAC, MP4, Ogg or Matroska in one file is not looked for, since no
+mark shows where it begins.
+
+## Before you transcode
+
+Call the hook with the file as it was delivered. A transcode drops the C2PA manifest, most tags and
+marks of generators, and the signature with it. A new tag is enough to break a signature.
+[What is read of a file](../explanation/labels.md#provenance-in-the-file) and
+[whose signature confirms](../how-to/trust.md) are on their own pages."""
 
 
 def _page(title: str, lead: str, body: str) -> str:

@@ -15,6 +15,7 @@ from streams.cli.options import HERE, echo, fail, ledger_of, operator, settings_
 from streams.ops.state import State
 
 app = typer.Typer()
+NEARLY_ALL = 0.999  # of the delivery: headers round
 Model = Annotated[Path | None, typer.Option(help="Folder of a released model.")]
 
 
@@ -227,7 +228,7 @@ def _input_facts(audio: dict[str, Any]) -> Iterator[str]:
     """Yield what was not analysed as it was delivered; ordinary files have none of it."""
     from detector.types import APART
 
-    if audio["heard_share"] < 1:
+    if audio["heard_share"] < NEARLY_ALL:
         yield f"Decoded: {audio['duration_s']:g} s, {audio['heard_share']:.1%} of the delivery."
     if audio["streams"] > 1:
         yield f"The default one of {audio['streams']} audio streams is analysed."

@@ -24,6 +24,7 @@ from streams.contract.records import Certificate, Mark, Provenance, TrustAnchor
 from streams.media import marks
 from streams.media.anchors import Anchor, signer_chain
 from streams.media.audio_formats import behind_tags, container_of
+from streams.media.decode_child import decode
 from streams.media.tags import Tags, chunk, tags_of
 from streams.policy.mappings import extent_of_source_types
 
@@ -46,9 +47,7 @@ class ProvenanceDecoder:
 
     def __call__(self, descriptor: int, max_duration_s: float) -> Heard:
         """Decode an open file. Provenance never makes a file undecodable."""
-        from detector.observation.listen import listen
-
-        decoded = listen(descriptor, max_duration_s=max_duration_s)
+        decoded = decode(descriptor, max_duration_s)
         provenance = read(descriptor, self.anchors)
         watermarks, faults = self.watermarks.search(descriptor, decoded.audio)
         if watermarks or faults:

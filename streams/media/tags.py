@@ -19,6 +19,7 @@ MAX_TEXT: Final = 1_000_000  # characters: graphs of ComfyUI are long
 MAX_TAG_BYTES: Final = 16 * 2**20
 MAX_CHUNKS: Final = 1_000
 RIFF: Final = (b"RIFF", b"RF64", b"BW64")
+UNSTATED: Final = 0x7FFF_0000
 ENCODINGS: Final = ("latin-1", "utf-16", "utf-16-be", "utf-8")
 SHORT: Final = {b"TP1": b"TPE1", b"COM": b"COMM", b"WAS": b"WOAS", b"TXX": b"TXXX",
                 b"WXX": b"WXXX", b"GEO": b"GEOB"}  # fmt: skip
@@ -85,6 +86,18 @@ def chunk(file: IO[bytes], name: bytes) -> bytes | None:
             file.seek(start)
             return file.read(min(size, MAX_TAG_BYTES))
     return None
+
+
+def share_held(file: IO[bytes]) -> float:
+    """Return the share of its samples that a WAV holds; less than 1 where it was cut.
+
+    Programs that write to a pipe state a length near the largest one: it is none.
+    """
+    for label, start, size in chunks(file):
+        if label == b"data":
+            held = file.seek(0, 2) - start
+            return held / size if 0 <= held < size < UNSTATED else 1.0
+    return 1.0
 
 
 def _ffmpeg(file: IO[bytes], tags: _Gathered) -> None:

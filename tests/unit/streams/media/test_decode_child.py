@@ -11,9 +11,11 @@ import pytest
 
 from detector.types import Heard
 from streams.media.audio_formats import CONTAINERS
+from streams.media.decode_child import decode
 from streams.media.decode_pool import DecodePool
 from streams.runtime.settings import Settings
 from tests.support.decoding import hear
+from tests.support.signing import wav
 from tests.unit.detector.audio.test_decode import encode, tones
 
 
@@ -68,3 +70,13 @@ def test_every_container_is_decoded_by_a_confined_child(
     assert isinstance(heard, Heard), heard
     assert container in heard.audio.container.split(",")
     assert heard.audio.decode_errors == 0
+
+
+@pytest.mark.parametrize("tag", [b"", b"ID3\x04\x00\x00\x00\x00\x01\x01" + bytes(129)])
+def test_what_a_wav_was_cut_by_is_not_heard(tag: bytes, tmp_path: Path) -> None:
+    content = wav(12.0)
+    (tmp_path / "cut.wav").write_bytes(tag + content[: len(content) // 2])
+    with (tmp_path / "cut.wav").open("rb") as file:
+        facts = decode(file.fileno(), 60.0).audio
+    assert facts.duration_s == pytest.approx(6.0, abs=0.01)
+    assert facts.heard_share == pytest.approx(0.5, abs=0.01)

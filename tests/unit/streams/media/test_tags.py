@@ -5,7 +5,16 @@ from io import BytesIO
 
 import pytest
 
-from streams.media.tags import MAX_CHUNKS, MAX_TAGS, MAX_TEXT, Tags, chunk, chunks, tags_of
+from streams.media.tags import (
+    MAX_CHUNKS,
+    MAX_TAGS,
+    MAX_TEXT,
+    Tags,
+    chunk,
+    chunks,
+    share_held,
+    tags_of,
+)
 from tests.support.signing import wav
 from tests.support.tagging import ape, id3, id3v1
 
@@ -110,3 +119,20 @@ def test_what_synchronisation_or_an_extended_header_hides_is_read() -> None:
 
 def test_a_text_without_measure_is_left_out() -> None:
     assert read(ape(key=b"x" * (MAX_TEXT + 1))).texts == ()
+
+
+@pytest.mark.parametrize(
+    ("content", "share"),
+    [
+        (wav(2.0), 1.0),
+        (wav(2.0) + b"more", 1.0),
+        (wav(2.0)[: 44 + 88_200], 0.5),
+        (wav(2.0)[:44], 0.0),
+        (wav(2.0).replace(struct.pack("<I", 2 * 88_200), b"\xff\xff\xff\xff", 1), 1.0),
+        (wav(2.0).replace(struct.pack("<I", 2 * 88_200), struct.pack("<I", 0), 1), 1.0),
+        (b"fLaC", 1.0),
+        (b"", 1.0),
+    ],
+)
+def test_a_cut_file_holds_a_share_of_its_samples(content: bytes, share: float) -> None:
+    assert share_held(BytesIO(content)) == pytest.approx(share)
