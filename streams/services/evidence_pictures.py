@@ -98,7 +98,7 @@ def _draw(store: ArtefactStore, observation: bytes, model: Path, decision: Track
             "title": f"content {decision.content_sha256[:16]}",
             "model": str(model),
             "digest": decision.analysis.model.digest,
-            "rates": _rates(decision.analysis),
+            "rates": list(_rates(decision.analysis)),
             "out": folder,
         }
         try:
