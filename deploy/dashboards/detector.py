@@ -123,6 +123,24 @@ BOARD: Final = Board(
                     "matrix",
                     12,
                 ),
+                Panel(
+                    "Watermarks",
+                    "Found by generator and outcome, and recordings that a watermark detector "
+                    "failed on; empty unless EARMARK_WATERMARKS names one",
+                    [
+                        (
+                            "sum by (generator, outcome) "
+                            "(increase(earmark_watermarks_total[$__range]))",
+                            "{{generator}} {{outcome}}",
+                        ),
+                        (
+                            "sum by (detector) (increase(earmark_watermark_faults_total[$__range]))",
+                            "{{detector}} failed",
+                        ),
+                    ],
+                    "short",
+                    width=24,
+                ),
             ],
         ),
         (

@@ -18,7 +18,7 @@ def draw(monkeypatch: pytest.MonkeyPatch, folder: Path, content: bytes, **more: 
         "title": "a/b\0" + "c" * 200,
         "model": str(Settings().model),
         "digest": MODEL.digest,
-        "alpha": 0.01,
+        "rates": [0.01, 0.001],
         "out": str(folder),
     }
     monkeypatch.setattr(sys, "argv", ["picture_child", json.dumps(order | more)])

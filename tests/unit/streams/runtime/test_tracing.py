@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from detector.assessment.answer import abstain
 from detector.observation.observation import Observation, Observer
 from streams.contract import topics
 from streams.contract.dead_letters import Message
@@ -123,7 +124,7 @@ def test_a_batch_of_the_detector_names_the_events_that_it_scores(
 
     class Model:
         def assess(self, batch: list[Any], alpha: float) -> list[Any]:
-            return [None for _ in batch]
+            return [abstain("silent") for _ in batch]
 
     async def story() -> None:
         batcher = Batcher(Model(), 0.01, 8, 0.05)  # type: ignore[arg-type] # what is used of one
