@@ -134,7 +134,8 @@ BOARD: Final = Board(
                             "{{generator}} {{outcome}}",
                         ),
                         (
-                            "sum by (detector) (increase(earmark_watermark_faults_total[$__range]))",
+                            "sum by (detector) "
+                            "(increase(earmark_watermark_faults_total[$__range]))",
                             "{{detector}} failed",
                         ),
                     ],
