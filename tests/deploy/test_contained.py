@@ -180,5 +180,5 @@ def test_what_is_submitted_is_decided_by_containers_that_cannot_write(healthy: P
 def test_the_doctor_finds_nothing_there(healthy: Project) -> None:
     done = healthy.container.run(["earmark", "doctor", "--json"], healthy.environment("classify"))
     findings: list[dict[str, Any]] = [json.loads(line) for line in done.stdout.splitlines()]
-    assert done.returncode == 0, findings
-    assert [one for one in findings if one["state"] == "fault"] == []
+    faults = [one for one in findings if one["state"] == "fault"]
+    assert (done.returncode, faults) == (0, [])

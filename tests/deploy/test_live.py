@@ -292,6 +292,8 @@ def substituted(expression: str) -> str:
 def test_every_panel_has_data(live: Live) -> None:
     empty = []
     for board, title, expression in expressions():
+        if any(quiet in expression for quiet in QUIET):
+            continue
         samples = live.query(substituted(expression))
         if not [one for one in samples if one["value"][1] != "NaN"]:
             empty.append(f"{board}: {title}: {expression}")
