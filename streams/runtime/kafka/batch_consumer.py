@@ -293,7 +293,7 @@ class BatchConsumer:
         )
 
     def _commit(self, batch: Sequence[Message]) -> None:
-        """Commit; where the partitions have moved, their new owner handles the batch again."""
+        """Commit; where a rebalance prevents it, the owner after it handles the batch again."""
         offsets: dict[TopicPartition, OffsetAndMetadata] = {}
         for message in batch:  # offsets of a partition rise within a batch
             partition = TopicPartition(message.topic, message.partition)
@@ -303,6 +303,9 @@ class BatchConsumer:
             self._consumer.commit(offsets, int(self._settings.request_timeout_s * 1000))
         except MOVED as error:
             log.info("commit_skipped", error=repr(error))
+            self._rewind(
+                batch
+            )  # a partition that stays ours keeps its position: nothing may follow
         except KafkaError as error:
             raise BrokerAway(f"offsets not committed: {error!r}") from error
 

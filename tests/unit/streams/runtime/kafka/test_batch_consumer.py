@@ -253,11 +253,24 @@ def test_a_broker_in_trouble_means_again(run: Run, what: str) -> None:
     assert broker.done("commit") == [({0: 1},)]
 
 
-def test_partitions_that_have_moved_are_others_to_commit(run: Run) -> None:
+def test_partitions_that_have_moved_are_others_to_commit(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker = Broker(Found(0))
+    broker.fail["commit"] = [CommitFailedError()]
+    monkeypatch.setattr(broker, "assignment", set)
+    run(broker, lambda batch: Handled())
+    assert broker.events == []
+
+
+def test_a_partition_that_stays_ours_through_a_rebalance_is_committed_all_the_same(
+    run: Run,
+) -> None:
+    """It keeps its position, and nothing may follow that would be committed."""
     broker = Broker(Found(0))
     broker.fail["commit"] = [CommitFailedError()]
     run(broker, lambda batch: Handled())
-    assert broker.events == []
+    assert broker.events == [("seek", 0), ("commit", {0: 1})]
 
 
 def test_a_fatal_error_stops_at_once(run: Run) -> None:
