@@ -44,7 +44,7 @@ def test_no_witness_identifies_alone_and_two_that_agree_do() -> None:
 
     assert worth(30.0, known) == 0
     assert worth(0.5, known, templates=lines(30.0)) == 0
-    assert worth(30.0, PLAIN, templates=lines(30.0)) == 0, "nobody is known for this rate"
+    assert worth(30.0, PLAIN, templates=lines(30.0)) == 0, "no generator has this rate"
     two = worth(4.0, known, templates=lines(4.0))
     assert two == pytest.approx(8, abs=0.5)
     same = worth(4.0, known, templates=lines(4.0), families=FamiliesMatch(4.0))

@@ -188,7 +188,7 @@ def test_a_slow_distributor_leaves_a_slot_to_the_others(clock: list[float]) -> N
         slots = FairSlots(2)
         async with slots.turn("slow"):
             clock[0] += SLOW_S + 1
-        assert await turns_at_once(slots) == 2, "nobody else is there"
+        assert await turns_at_once(slots) == 2, "no other distributor waits"
         async with slots.turn("slow"):
             clock[0] += SLOW_S + 1
         async with slots.turn("honest"):
