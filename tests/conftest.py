@@ -5,12 +5,17 @@ brokers and time limits most of the time, the others compute.
 """
 
 import gc
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import structlog
+
+# As ``streams.cli.main`` does, before numpy is loaded: further threads of OpenBLAS wait busily.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("TORCH_DEVICE_BACKEND_AUTOLOAD", "0")
 
 # Fixtures of several folders: the ledger on both databases, a console over it.
 pytest_plugins = ["tests.support.console", "tests.support.databases", "tests.support.patches"]
