@@ -4,7 +4,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import torch
 
 from detector.calibration.calibration import Calibration
 from detector.evidence.branch import NO_TRACE_P, SCORE_DIGITS, BranchScores, Context
@@ -94,7 +93,7 @@ def abstain(reason: str) -> Assessment:
 
 def _timeline(assessment: Assessment, observed: Observation, hz: float) -> Assessment:
     """Add the segments' scores at one rate, and the extent by them."""
-    scores = score_segments(torch.from_numpy(observed.timeline), hz, observed.geometry)
+    scores = score_segments(observed.timeline, hz, observed.geometry)
     heights = scores.tolist()
     smooth = [float(np.median(heights[max(0, i - 1) : i + 2])) for i in range(len(heights))]
     coverage = float(np.mean([height > PRESENT for height in smooth]))

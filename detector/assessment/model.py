@@ -20,7 +20,6 @@ import numpy as np
 import orjson
 import safetensors
 import safetensors.numpy
-import torch
 from numpy.typing import NDArray
 
 from detector.assessment.answer import abstain, answer
@@ -28,6 +27,7 @@ from detector.calibration.applicability import abstention_reason
 from detector.calibration.calibration import Calibration, HumanScores, LengthScale
 from detector.calibration.ood import Likeness
 from detector.errors import ModelError
+from detector.evidence.arrays import CPU, check_device, on_device
 from detector.evidence.branch import SCORE_DIGITS, BranchScores, Recording
 from detector.evidence.clock import ClockFinding, Lattice, score_tracks
 from detector.evidence.combination import search, statistics_of
@@ -71,7 +71,7 @@ class Model:
     branches: tuple[str, ...]
     lattice: Lattice
     calibrations: dict[str, Calibration]
-    device: torch.device
+    device: str
     template_set: TemplateSet | None = None
     attribution: Attribution | None = None
     learned: tuple[Learned, ...] = ()
@@ -79,12 +79,14 @@ class Model:
     families: Families | None = None
 
     @classmethod
-    def load(cls, folder: Path, device: str = "cpu") -> "Model":
-        """Load and verify a model folder.
+    def load(cls, folder: Path, device: str = CPU) -> "Model":
+        """Load and verify a model folder; ``device``: see ``detector.evidence.arrays``.
 
         Raises:
-            ModelError: a file is missing, altered, or made for another observation version.
+            ModelError: a file is missing, altered, or made for another observation version, or
+                the device needs PyTorch, which is not installed.
         """
+        check_device(device)
         try:
             manifest_bytes = (folder / MANIFEST).read_bytes()
             manifest = orjson.loads(manifest_bytes)
@@ -104,7 +106,7 @@ class Model:
                     name: _calibration(name, values, tensors, statistics_of(branches))
                     for name, values in manifest["calibration"].items()
                 },
-                device=torch.device(device),
+                device=device,
                 template_set=_template_set(manifest["templates"], tensors)
                 if with_templates
                 else None,
@@ -157,8 +159,8 @@ class Model:
         self, members: Sequence[Observation], geometry: Geometry, calibration: Calibration
     ) -> list[BranchScores]:
         """Return the findings of all branches in observations of one geometry."""
-        lines = torch.from_numpy(np.stack([member.clock for member in members])).to(self.device)
-        groups = torch.tensor([member.groups for member in members], device=self.device)
+        lines = on_device(np.stack([member.clock for member in members]), self.device)
+        groups = np.array([member.groups for member in members])
         clocks = score_tracks(lines, groups, geometry, self.lattice)
         rows = zip(
             members, clocks.score.tolist(), clocks.best.tolist(), clocks.looped.tolist(),

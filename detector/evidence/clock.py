@@ -6,21 +6,30 @@ For each rate r of a lattice, with n lines at k*r between 150 and 1,500 Hz of me
 
 where ``off`` is the highest mean over the fractions (k - p/q)*r, q = 2..8, at least 0. The score
 of a track is the largest S. ``docs/explanation/detector.md`` describes the guards against loops,
-moved levels, mains and MP3 frames. CPU and CUDA run the same code in any batch size.
+moved levels, mains and MP3 frames. The answers do not depend on the batch. Line heights and their
+means may be computed on a device (``detector.evidence.arrays``); what is chosen among them is not.
 """
 
-import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from math import inf, sqrt
+from math import sqrt
 from typing import Final
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
+from detector.evidence.arrays import (
+    Array,
+    Averages,
+    beside,
+    deviation,
+    lower_median,
+    namespace,
+    on_host,
+)
 from detector.observation.geometry import Geometry
-from detector.types import FloatArray
+from detector.types import BoolVector, FloatArray, FloatVector
 
 LOW_HZ: Final = 150.0
 HIGH_HZ: Final = 1_500.0
@@ -92,55 +101,44 @@ class ClockScores:
     ``loop_hz`` [B].
     """
 
-    score: torch.Tensor
-    best: torch.Tensor
-    all: torch.Tensor
-    looped: torch.Tensor
-    loop_hz: torch.Tensor
+    score: FloatArray
+    best: NDArray[np.intp]
+    all: FloatArray
+    looped: BoolVector
+    loop_hz: FloatVector
 
 
-def line_heights(lines: torch.Tensor, geometry: Geometry) -> torch.Tensor:
+def line_heights(lines: Array, geometry: Geometry) -> Array:
     """Return z [..., bins]: lines standardised, clipped, at least 0.7 of each neighbour."""
+    xp = namespace(lines)
     first = round(BASELINE_ABOVE_HZ / geometry.bin_hz) + 1
     above = lines[..., first:]
-    middle = _median(above)
-    spread = _spread(above).clamp(min=1e-6)
-    z = (lines - middle) / spread
-    joined = z.clone()
-    joined[..., 1:] = torch.maximum(joined[..., 1:], NEIGHBOUR * z[..., :-1])
-    joined[..., :-1] = torch.maximum(joined[..., :-1], NEIGHBOUR * z[..., 1:])
-    joined = joined - joined[..., first:].mean(dim=-1, keepdim=True)
-    return joined.clamp(*CLIP)
+    z = (lines - lower_median(above)) / deviation(above).clip(1e-6)
+    joined = xp.asarray(z, copy=True)
+    joined[..., 1:] = xp.maximum(joined[..., 1:], NEIGHBOUR * z[..., :-1])
+    joined[..., :-1] = xp.maximum(joined[..., :-1], NEIGHBOUR * z[..., 1:])
+    joined -= joined[..., first:].mean(axis=-1, keepdims=True)
+    return joined.clip(*CLIP)
 
 
-def _median(rows: torch.Tensor) -> torch.Tensor:
-    """Return the lower median [..., 1] as torch does, without sorting everything."""
-    if rows.device.type != "cpu":
-        return rows.median(dim=-1, keepdim=True).values
-    at = (rows.shape[-1] - 1) // 2
-    return torch.from_numpy(np.partition(rows.numpy(), at, axis=-1)[..., at : at + 1])
-
-
-def _spread(rows: torch.Tensor) -> torch.Tensor:
-    """Return the standard deviation [..., 1], summed in double precision as torch does it."""
-    if rows.device.type != "cpu":
-        return rows.std(dim=-1, keepdim=True, unbiased=False)
-    spread = rows.numpy().std(axis=-1, keepdims=True, dtype=np.float64)  # in a sixth of the time
-    return torch.from_numpy(spread.astype(np.float32))
+def mean_heights(lines: FloatArray, groups: Sequence[bool], geometry: Geometry) -> FloatArray:
+    """Return z [bins] of one track's ``lines`` [3, bins], the mean of the bands with energy."""
+    z: FloatArray = line_heights(lines, geometry)[np.array(groups)].mean(axis=0)
+    return z
 
 
 def score_tracks(
-    lines: torch.Tensor, groups: torch.Tensor, geometry: Geometry, lattice: Lattice
+    lines: Array, groups: BoolVector, geometry: Geometry, lattice: Lattice
 ) -> ClockScores:
     """Score a batch of equal geometry, on the device of ``lines``; 0 where no band has energy.
 
     Args:
         lines: [B, 3, bins] sharpened modulation spectra (``Observation.clock``).
-        groups: [B, 3] bool, which of the three bands have energy.
+        groups: [B, 3], which of the three bands have energy.
         geometry: of all tracks in the batch.
         lattice: candidate rates.
     """
-    z = line_heights(lines, geometry) * groups[..., None]
+    z = line_heights(lines, geometry) * beside(groups[..., None], lines)
     scores = score_heights(z, groups, geometry, lattice)
     for row in range(len(lines)):
         own = slice(row, row + 1)
@@ -154,16 +152,16 @@ def score_tracks(
 def _repeated_hz(
     scores: ClockScores,
     row: int,
-    lines: torch.Tensor,
-    groups: torch.Tensor,
+    lines: Array,
+    groups: BoolVector,
     geometry: Geometry,
     lattice: Lattice,
 ) -> float | None:
-    if bool(scores.looped[row]):
+    if scores.looped[row]:
         return float(scores.loop_hz[row])
-    hz = lattice.rates[int(scores.best[row])].hz
-    pulses = float(scores.score[row]) >= LOOP_FROM
-    return hz if pulses and is_moved_level(lines[groups].cpu().numpy(), geometry, hz) else None
+    hz = lattice.rates[scores.best[row]].hz
+    pulses = scores.score[row] >= LOOP_FROM
+    return hz if pulses and is_moved_level(on_host(lines)[groups], geometry, hz) else None
 
 
 def is_moved_level(lines: FloatArray, geometry: Geometry, hz: float) -> bool:
@@ -186,9 +184,9 @@ def is_moved_level(lines: FloatArray, geometry: Geometry, hz: float) -> bool:
 
 
 def _hear_through_loops(
-    z: torch.Tensor,
-    lines: torch.Tensor,
-    groups: torch.Tensor,
+    z: Array,
+    lines: Array,
+    groups: BoolVector,
     geometry: Geometry,
     lattice: Lattice,
     scores: ClockScores,
@@ -197,11 +195,12 @@ def _hear_through_loops(
 ) -> None:
     """Mask the loops of one track, that at ``hz`` first, and store the new score in its row."""
     for _ in range(MOST_LOOPS):
-        z = z * loop_mask(geometry, hz).to(z.device)
+        z = z * beside(loop_mask(geometry, hz), z)
         again = score_heights(z, groups, geometry, lattice)
-        for kept, new in ((scores.score, again.score), (scores.best, again.best)):
+        for kept, new in (
+            (scores.score, again.score), (scores.best, again.best), (scores.all, again.all)
+        ):  # fmt: skip
             kept[row] = new[0]
-        scores.all[row] = again.all[0]
         further = _repeated_hz(again, 0, lines, groups[0], geometry, lattice)
         if further is None:
             break
@@ -209,105 +208,93 @@ def _hear_through_loops(
 
 
 def score_heights(
-    z: torch.Tensor, groups: torch.Tensor, geometry: Geometry, lattice: Lattice
+    z: Array, groups: BoolVector, geometry: Geometry, lattice: Lattice
 ) -> ClockScores:
     """Score line heights [B, bands, bins], which are zero where a band has no energy."""
     scores, loop, loop_hz = _score(z, groups, geometry, lattice)
-    looped = loop > scores.amax(dim=1).clamp(min=LOOP_FROM)
-    winner = scores.argmax(dim=1)
-    humming = (winner >= len(lattice.rates)).nonzero()[:, 0]
+    looped = loop > scores.max(axis=1).clip(min=LOOP_FROM)
+    humming = np.flatnonzero(scores.argmax(axis=1) >= len(lattice.rates))
     if len(humming):
-        mask = mains_mask(geometry).to(z.device)
-        quiet, _, _ = _score(z[humming] * mask, groups[humming], geometry, lattice)
-        scores[humming] = quiet
-    scores = scores[:, : len(lattice.rates)]
-    penalised = scores - torch.tensor([rate.penalty for rate in lattice.rates], device=z.device)
-    best = penalised.max(dim=1)
-    return ClockScores(best.values, best.indices, penalised, looped, loop_hz)
+        quiet = z[humming] * beside(mains_mask(geometry), z)
+        scores[humming], _, _ = _score(quiet, groups[humming], geometry, lattice)
+    penalties = np.array([rate.penalty for rate in lattice.rates], np.float32)
+    penalised = scores[:, : len(lattice.rates)] - penalties
+    return ClockScores(penalised.max(axis=1), penalised.argmax(axis=1), penalised, looped, loop_hz)
 
 
 def _score(
-    z: torch.Tensor, groups: torch.Tensor, geometry: Geometry, lattice: Lattice
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    z: Array, groups: BoolVector, geometry: Geometry, lattice: Lattice
+) -> tuple[FloatArray, FloatArray, FloatVector]:
     """Return S [B, probed] after the ratio guard, the largest S that it capped, and its Hz [B]."""
     comb = _comb(geometry, lattice.probed)
     batch, bands, bins = z.shape
-    used = groups.sum(dim=1).clamp(min=1)[:, None]
-    each = _means(comb.contrast, z.reshape(batch * bands, bins), len(lattice.probed))
-    on, off = each[..., 0], each[..., 1:].amax(dim=-1).clamp(min=0)
-    root = comb.root.to(z.device)
-    per_band = ((on - CONTRAST * off) * root).reshape(batch, bands, -1)
-    score = per_band.sum(dim=1) / used  # bands without energy are all zero
+    probed = len(lattice.probed)
+    used = groups.sum(axis=1).clip(min=1).astype(np.float32)
+    each = comb.contrast.of(z.reshape(batch * bands, bins)).reshape(probed, -1, batch, bands)
+    on, off = each[:, 0], each[:, 1:].max(axis=1).clip(min=0)
+    per_band = (on - CONTRAST * off) * comb.root[:, None, None]
+    score = per_band.sum(axis=2) / used  # bands without energy are all zero
 
-    together = z.sum(dim=1) / used
-    near = _means(comb.contrast, together, len(lattice.probed))
-    far = _means(comb.guard, together, len(lattice.probed))
-    fractions = torch.cat((near[..., 1:], far), dim=-1).max(dim=-1)
-    off_any = fractions.values
-    looped = off_any > GUARD_RATIO * near[..., 0]
-    loop = torch.where(looped, score, torch.zeros_like(score)).max(dim=1)
-    probed = torch.tensor(lattice.probed, dtype=torch.float64, device=z.device)
-    order = fractions.indices.gather(1, loop.indices[:, None])[:, 0] + CONTRAST_ORDERS.start
-    loop_hz = probed[loop.indices] / order
-    return torch.where(looped, score.clamp(max=GUARD_CAP), score), loop.values, loop_hz
+    near = each.sum(axis=3) / used
+    far = comb.guard.of(z.sum(axis=1)).reshape(probed, -1, batch) / used
+    fractions = np.concatenate((near[:, 1:], far), axis=1)
+    looped = fractions.max(axis=1) > GUARD_RATIO * near[:, 0]
+    capped = np.where(looped, score, np.float32(0))
+    where, rows = capped.argmax(axis=0), np.arange(batch)
+    order = fractions[where, :, rows].argmax(axis=1) + CONTRAST_ORDERS.start
+    loop_hz = np.array(lattice.probed)[where] / order
+    return (
+        np.where(looped, score.clip(max=GUARD_CAP), score).T.copy(), capped[where, rows], loop_hz
+    )  # fmt: skip
 
 
-def score_bounds(z: torch.Tensor, geometry: Geometry, lattice: Lattice) -> torch.Tensor:
+def score_bounds(z: FloatArray, geometry: Geometry, lattice: Lattice) -> FloatArray:
     """Return the most that line heights [rows, bins] can score, mains masked or not."""
     lines = _lines(geometry, tuple(rate.hz for rate in lattice.rates))
-    picked = z[:, lines.bins.to(z.device)]
-    kept = mains_mask(geometry)[lines.bins].to(z.device)
-    sums = torch.zeros(2, len(z), len(lines.root), device=z.device)
-    for total, heights in zip(sums, (picked, picked * kept), strict=True):
-        total.index_add_(1, lines.rate.to(z.device), heights)
-    bounds: torch.Tensor = (sums / lines.root.to(z.device)).amax(dim=(0, 2))
+    picked = z[:, lines.bins]
+    kept = picked * mains_mask(geometry)[lines.bins]
+    sums = [np.add.reduceat(heights, lines.starts, axis=1) for heights in (picked, kept)]
+    bounds: FloatArray = (np.maximum(*sums) / lines.root).max(axis=1, initial=0)
     return bounds
 
 
-def score_segments(timeline: torch.Tensor, hz: float, geometry: Geometry) -> torch.Tensor:
+def score_segments(timeline: FloatArray, hz: float, geometry: Geometry) -> FloatArray:
     """Return S [segments] at one fixed rate, of all bands: 99 % of human ones are below 0.6."""
-    z = line_heights(timeline, geometry)
     comb = _comb(geometry, (hz,))
-    means = _means(comb.contrast, z, 1)[:, 0]
-    off = means[:, 1:].amax(dim=-1).clamp(min=0)
-    scores: torch.Tensor = (means[:, 0] - CONTRAST * off) * comb.root.to(z.device)[0]
+    means = comb.contrast.of(line_heights(timeline, geometry))
+    off = means[1:].max(axis=0).clip(min=0)
+    scores: FloatArray = (means[0] - CONTRAST * off) * comb.root[0]
     return scores
 
 
 @dataclass(frozen=True)
 class _Comb:
-    """Sparse averaging matrices [probed * orders, bins] and sqrt(n) of each rate."""
+    """Averages [probed * orders] of lines, and sqrt(n) of each rate."""
 
-    contrast: torch.Tensor
-    guard: torch.Tensor
-    root: torch.Tensor
+    contrast: Averages
+    guard: Averages
+    root: FloatArray
 
 
 @dataclass(frozen=True)
 class _Lines:
-    """Bins [n] of all lines, the rate [n] of each, and sqrt(lines) [rates], infinite for few."""
+    """Bins of all lines, rate by rate; where each of the rates starts, and sqrt(its lines).
 
-    bins: torch.Tensor
-    rate: torch.Tensor
-    root: torch.Tensor
+    Rates of few lines, which score 0, are left out.
+    """
+
+    bins: NDArray[np.int64]
+    starts: NDArray[np.intp]
+    root: FloatArray
 
 
 @lru_cache(maxsize=32)
 def _lines(geometry: Geometry, rates: tuple[float, ...]) -> _Lines:
     allowed = allowed_bins(geometry)
-    rows = [lattice_bins(geometry, allowed, hz, 1) for hz in rates]
-    sizes = [len(row) for row in rows]
-    return _Lines(
-        torch.from_numpy(np.concatenate(rows)),
-        torch.repeat_interleave(torch.arange(len(rows)), torch.tensor(sizes)),
-        torch.tensor([sqrt(n) if n >= MIN_LINES else inf for n in sizes]),
-    )
-
-
-def _means(matrix: torch.Tensor, z: torch.Tensor, probed: int) -> torch.Tensor:
-    product = torch.sparse.mm(matrix.to(z.device), z.T.contiguous())
-    means: torch.Tensor = product.T.reshape(len(z), probed, -1)
-    return means
+    every = (lattice_bins(geometry, allowed, hz, 1) for hz in rates)
+    rows = [row for row in every if len(row) >= MIN_LINES]
+    sizes = np.array([len(row) for row in rows])
+    return _Lines(np.concatenate(rows), np.cumsum(sizes) - sizes, np.sqrt(sizes).astype(np.float32))
 
 
 @lru_cache(maxsize=64)
@@ -327,7 +314,9 @@ def _comb(geometry: Geometry, probed: tuple[float, ...]) -> _Comb:
             )
         root.append(sqrt(len(on)) if enough else 0.0)
     return _Comb(
-        _averaging(contrast, geometry.bins), _averaging(guard, geometry.bins), torch.tensor(root)
+        Averages(contrast, geometry.bins),
+        Averages(guard, geometry.bins),
+        np.array(root, np.float32),
     )
 
 
@@ -353,36 +342,23 @@ def lattice_bins(
     return bins
 
 
-def _averaging(rows: list[NDArray[np.int64]], bins: int) -> torch.Tensor:
-    sizes = [len(row) for row in rows]
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Sparse (CSR|invariant)")
-        return torch.sparse_csr_tensor(
-            torch.tensor(np.cumsum([0, *sizes])),
-            torch.from_numpy(np.concatenate(rows)),
-            torch.from_numpy(np.concatenate([np.full(n, 1 / max(n, 1)) for n in sizes])).float(),
-            (len(rows), bins),
-            check_invariants=True,
-        )
-
-
 @lru_cache(maxsize=16)
-def mains_mask(geometry: Geometry) -> torch.Tensor:
+def mains_mask(geometry: Geometry) -> FloatArray:
     """Return [bins], 0 at all multiples of 100 and 120 Hz."""
-    hz = torch.arange(geometry.bins) * geometry.bin_hz
-    mask = torch.ones(geometry.bins)
+    hz = np.arange(geometry.bins) * geometry.bin_hz
+    mask = np.ones(geometry.bins, np.float32)
     for mains in MAINS_HZ:
-        distance = (hz - (hz / mains).round() * mains).abs()
-        mask[distance <= (MAINS_WIDTH_SHARE * hz).clamp(min=MAINS_WIDTH_HZ)] = 0
+        distance = np.abs(hz - np.round(hz / mains) * mains)
+        mask[distance <= (MAINS_WIDTH_SHARE * hz).clip(min=MAINS_WIDTH_HZ)] = 0
     return mask
 
 
 @lru_cache(maxsize=64)
-def loop_mask(geometry: Geometry, loop_hz: float, beside: float = LOOP_BINS) -> torch.Tensor:
+def loop_mask(geometry: Geometry, loop_hz: float, skirt: float = LOOP_BINS) -> FloatArray:
     """Return [bins], 0 at all multiples of a loop's rate and so many bins beside them."""
     hz = np.arange(geometry.bins) * geometry.bin_hz
     distance = np.abs(hz - np.round(hz / loop_hz) * loop_hz)
-    return torch.from_numpy((distance > beside * geometry.bin_hz).astype(np.float32))
+    return (distance > skirt * geometry.bin_hz).astype(np.float32)
 
 
 def standard_lattice() -> Lattice:

@@ -11,7 +11,6 @@ from math import inf
 from typing import Final, Literal, NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from detector.evidence.clock import (
@@ -69,16 +68,16 @@ def best_window(observation: Observation, lattice: Lattice) -> Window:
     best = Window(-inf, plausible.rates[0], 0)
     windows = _windows(observation.timeline)
     for first in range(0, len(windows), WINDOWS_TOGETHER):
-        block = torch.from_numpy(windows[first : first + WINDOWS_TOGETHER])
+        block = windows[first : first + WINDOWS_TOGETHER]
         z = line_heights(block, observation.geometry)
         bounds = score_bounds(z, observation.geometry, plausible)
         # no window can score above its bound: the promising ones first, most never at all
-        order = torch.argsort(bounds, descending=True, stable=True)
+        order = np.argsort(-bounds, kind="stable")
         for at in range(0, len(order), WINDOWS_CLOSELY):
             few = order[at : at + WINDOWS_CLOSELY]
             if bounds[few[0]] <= best.score:
                 break
-            heard = torch.ones(len(few), 1, dtype=torch.bool)
+            heard = np.ones((len(few), 1), bool)
             scores = score_heights(z[few][:, None], heard, observation.geometry, plausible)
             where = int(scores.score.argmax())
             if scores.score[where] > best.score:
@@ -104,9 +103,7 @@ def find_parts(observation: Observation, lattice: Lattice, bar: float) -> Parts:
 def locate(observation: Observation, window: Window) -> Parts:
     """Return where the clock of a window runs, in the window and elsewhere."""
     score, rate, where = window
-    heights = score_segments(
-        torch.from_numpy(observation.timeline), rate.hz, observation.geometry
-    ).numpy()
+    heights = score_segments(observation.timeline, rate.hz, observation.geometry)
     stretches = _stretches(heights, where)
     amplitude = _amplitude(observation, rate.hz)
     located = tuple(

@@ -11,7 +11,6 @@ from math import log
 from typing import Final
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from detector.evidence.clock import (
@@ -27,9 +26,9 @@ from detector.evidence.clock import (
     MOST_LOOPS,
     allowed_bins,
     is_moved_level,
-    line_heights,
     loop_mask,
     mains_mask,
+    mean_heights,
 )
 from detector.observation.geometry import Geometry
 from detector.observation.observation import Observation
@@ -102,7 +101,7 @@ def search(observation: Observation, rates: tuple[float, ...] = SHORT_LIST_HZ) -
     for _ in range(MOST_LOOPS):
         if best.score <= GUARD_CAP or not is_moved_level(bands, geometry, best.heard_hz):
             break
-        z = z * loop_mask(geometry, best.heard_hz, SKIRT_BINS).numpy()
+        z = z * loop_mask(geometry, best.heard_hz, SKIRT_BINS)
         best = _best(z, geometry, rates)
     return best
 
@@ -142,10 +141,8 @@ def _best(z: FloatArray, geometry: Geometry, rates: tuple[float, ...]) -> Scaled
 
 def _heights(observation: Observation) -> FloatArray:
     """Return z [bins], the mean of the bands with energy, 0 at mains multiples."""
-    groups = torch.tensor(observation.groups)
-    heights = line_heights(torch.from_numpy(observation.clock), observation.geometry)
-    z: FloatArray = (heights[groups].mean(dim=0) * mains_mask(observation.geometry)).numpy()
-    return z
+    geometry = observation.geometry
+    return mean_heights(observation.clock, observation.groups, geometry) * mains_mask(geometry)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ from itertools import pairwise
 from typing import Final
 
 import numpy as np
-import torch
 
 from detector.calibration.calibration import Calibration, HumanScores
 from detector.evidence.branch import BranchScores, Context
@@ -19,7 +18,7 @@ from detector.evidence.clock import (
     MIN_LINES,
     allowed_bins,
     lattice_bins,
-    line_heights,
+    mean_heights,
     score_segments,
 )
 from detector.evidence.combination import moved_lines
@@ -158,8 +157,7 @@ def picture_of(
         )  # fmt: skip
     is_found, hz = shown_clock
     geometry = observation.geometry
-    heights = line_heights(torch.from_numpy(observation.clock), geometry)
-    z: FloatArray = heights[torch.tensor(observation.groups)].mean(dim=0).numpy()
+    z = mean_heights(observation.clock, observation.groups, geometry)
     shown = z[: int(HIGH_HZ / geometry.bin_hz)]
     lines = tuple(
         Line(
@@ -224,7 +222,7 @@ def _segments(observation: Observation, hz: float) -> tuple[SegmentScore, ...]:
     """Return S at ``hz`` of each segment, over the stretch nearest to its centre."""
     geometry = observation.geometry
     half = geometry.segment_s / 2
-    scores = score_segments(torch.from_numpy(observation.timeline), hz, geometry).tolist()
+    scores = score_segments(observation.timeline, hz, geometry).tolist()
     edges = [0.0, *((index + 0.5) * half for index in range(1, len(scores)))]
     edges.append(min((len(scores) + 1) * half, observation.duration_s))
     return tuple(

@@ -13,7 +13,6 @@ from typing import Any, Final
 
 import numpy as np
 import scipy.sparse
-import torch
 
 from detector.calibration.calibration import HumanScores
 from detector.errors import BadInput
@@ -108,10 +107,10 @@ def measured(tracks: Sequence[Scored], lattice: Lattice) -> ClockLines:
     audible = np.array([track.observed.observation.groups for track in tracks], bool)
     for index, track in enumerate(tracks):
         lines, geometry = track.observed.observation.clock, track.observed.observation.geometry
-        z = line_heights(torch.from_numpy(lines), geometry).numpy() * audible[index][:, None]
+        z = line_heights(lines, geometry) * audible[index][:, None]
         for edge, low_hz in enumerate(LOW_EDGES_HZ):
             averages, root[edge, index] = _averages(geometry, lattice.probed, low_hz)
-            for half, spectrum in zip(heights, (z, z * mains_mask(geometry).numpy()), strict=True):
+            for half, spectrum in zip(heights, (z, z * mains_mask(geometry)), strict=True):
                 half[edge, index] = (averages @ spectrum.T).T.reshape(shape[2:])
     return ClockLines(np.array([rate.hz for rate in lattice.rates]), audible, heights, root)
 

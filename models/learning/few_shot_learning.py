@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-import torch
 
 from detector.assessment.model import Model, narrowed, population, widened
 from detector.audio.spectra import BIN_HZ, LTAS_BAND_HZ
@@ -27,8 +26,8 @@ from detector.evidence.clock import (
     Rate,
     allowed_bins,
     lattice_bins,
-    line_heights,
     mains_mask,
+    mean_heights,
 )
 from detector.evidence.registry import LEARNED_PENALTY
 from detector.evidence.templates import BANDS_HZ, FULL_RATE, Learned, residual
@@ -283,10 +282,8 @@ def clock_of(shots: Sequence[Observation], lattice: Lattice, name: str) -> Rate 
 
 
 def _heights(observed: Observation) -> FloatArray:
-    heights = line_heights(torch.from_numpy(observed.clock), observed.geometry)
-    mean = heights[torch.tensor(observed.groups)].mean(dim=0) * mains_mask(observed.geometry)
-    result: FloatArray = mean.numpy()
-    return result
+    geometry = observed.geometry
+    return mean_heights(observed.clock, observed.groups, geometry) * mains_mask(geometry)
 
 
 def _best_rate(z: FloatVector, geometry: Geometry) -> float | None:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import torch
 
 from detector.assessment.model import population
 from detector.calibration.applicability import abstention_reason
@@ -79,8 +78,8 @@ def score_all(observed: Sequence[Observed], lattice: Lattice) -> list[Scored]:
             part = indexes[start : start + _BATCH]
             members = [observed[index].observation for index in part]
             scores = score_tracks(
-                torch.from_numpy(np.stack([item.clock for item in members])),
-                torch.tensor([item.groups for item in members]),
+                np.stack([item.clock for item in members]),
+                np.array([item.groups for item in members]),
                 geometry,
                 lattice,
             )

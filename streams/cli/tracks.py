@@ -81,10 +81,11 @@ def analyze(
     model: Model = None,
     alpha: Annotated[float | None, typer.Option(help="False-positive rate to read by.")] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Decode processes.")] = 1,
-    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    device: Annotated[str, typer.Option(help="cpu, or cuda (needs earmark[gpu]).")] = "cpu",
 ) -> None:
     """Analyse files without a broker; the answers equal the pipeline's."""
     from detector.assessment.model import Model as ReleasedModel
+    from detector.evidence.arrays import described
     from streams.ops.offline_analysis import analyze as answers
     from streams.runtime import logs
     from streams.runtime.settings import Settings
@@ -95,6 +96,7 @@ def analyze(
         Settings.from_env().model_dump() | {k: v for k, v in options.items() if v is not None}
     )
     released = ReleasedModel.load(settings.model, device)
+    warn(f"earmark: scores on {described(device)}")
     released.check_rates(settings.rates)
 
     async def run() -> None:

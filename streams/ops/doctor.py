@@ -228,17 +228,18 @@ def policy(settings: Settings) -> Iterator[Finding]:
 
 def model(settings: Settings) -> Iterator[Finding]:
     """Is there the device, is the model whole, does it support the rate that is set?"""
-    import torch
-
     from detector.assessment.model import Model
+    from detector.evidence.arrays import CPU, chosen, cuda, described
 
-    cuda = torch.cuda.is_available()
-    if settings.device == "cuda" and not cuda:
-        remedy = "see nvidia-smi in this place; in a cluster gpu.enabled; or EARMARK_DEVICE=auto"
+    device = chosen(settings.device)
+    if device != CPU and cuda() is None:
+        remedy = (
+            "see nvidia-smi in this place, pip install 'earmark[gpu]'; in a cluster gpu.enabled; "
+            "or EARMARK_DEVICE=auto"
+        )
         yield Finding("device", "fault", "EARMARK_DEVICE=cuda, and there is no CUDA device", remedy)
     else:
-        name = torch.cuda.get_device_name() if cuda and settings.device != "cpu" else "CPU"
-        yield Finding("device", "ok", f"scores on {name}")
+        yield Finding("device", "ok", f"scores on {described(device)}")
     for folder in filter(None, (settings.model, settings.shadow_model)):
         remedy = "install the release again, or mend EARMARK_MODEL or EARMARK_SHADOW_MODEL"
         try:

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-import torch
 
 from detector.assessment.model import Model
 from detector.assessment.sides import assess
 from detector.errors import Fatal
+from detector.evidence.arrays import is_device_fault
 from detector.observation.observation import Observation
 from detector.types import Assessment, Rates
 from streams.contract.processes import CLASSIFY
@@ -29,8 +29,6 @@ log = structlog.get_logger()
 Answer = Assessment | Exception
 """What a model makes of an observation, or what the observation, alone, makes it raise."""
 Scores = tuple[Assessment, ShadowAnalysis | None]
-# The device's fault, not an observation's: no dead letter, the worker stops.
-DEVICE_FAULTS = (torch.AcceleratorError, torch.OutOfMemoryError)
 
 
 def _assessed(model: Model, observations: Sequence[Observation], rates: Rates) -> list[Answer]:
@@ -153,8 +151,9 @@ class Batcher:
 
     def _score(self, observations: list[Observation]) -> list[Scores | Exception]:
         results = _assessed(self.model, observations, self.rates)
-        if fault := next((each for each in results if isinstance(each, DEVICE_FAULTS)), None):
-            raise fault
+        for each in results:  # the device's fault is no observation's: the worker stops
+            if isinstance(each, Exception) and is_device_fault(each):
+                raise each
         shadows: Sequence[ShadowAnalysis | None] = [None] * len(results)
         if self.shadow is not None:
             shadows = self.shadow.assess(observations, results, self.rates)

@@ -4,17 +4,17 @@ The first analysis of a content stands for all of its uploads, whatever the devi
 """
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 
-import torch
+import structlog
 
 from detector.assessment.model import Model, abstain
 from detector.errors import BadInput, ModelError
+from detector.evidence.arrays import chosen, described
 from detector.observation.observation import VERSION, Observation
 from streams.contract import processes, topics
 from streams.contract.output import Output
@@ -37,6 +37,8 @@ from streams.runtime.settings import Settings
 from streams.services import stored_analyses
 from streams.services.scoring import Batcher, Scores, ShadowModel
 from streams.services.stored_analyses import StoredAnalysis
+
+log = structlog.get_logger()
 
 NAME = processes.CLASSIFY.name
 ABSTENTIONS = frozenset({Outcome.UNCERTAIN, Outcome.NOT_ASSESSABLE})
@@ -110,10 +112,8 @@ class Classifying:
 
 @asynccontextmanager
 async def _open(settings: Settings, health: Health) -> AsyncIterator[Handler]:
-    torch.set_num_threads(max(1, (os.cpu_count() or 1) // 2))  # once per process
-    device, rates = settings.device, settings.rates
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+    device, rates = chosen(settings.device), settings.rates
+    log.info("scores_on", device=described(device))
     model = Model.load(settings.model, device)
     model.check_rates(rates)
     shadow = None

@@ -4,16 +4,15 @@ The limit on a GPU is the bare copy of the same input to the device. On the CPU 
 observations (decompress and parse).
 """
 
-import os
 import time
 from collections.abc import Callable, Sequence
 
 import numpy as np
-import torch
 
 from detector.assessment.model import Model
+from detector.evidence.arrays import cuda, on_device
 from detector.observation.observation import Observation
-from detector.types import Rates
+from detector.types import FloatArray, Rates
 from tests.bench.measure import Job, by_turns
 from tests.bench.table import Report, Row
 
@@ -24,14 +23,13 @@ def bench_score(
     observed: Sequence[bytes], load: Callable[[str], Model], accepted: Rates, rounds: int
 ) -> Report:
     """Measure ``load(device)``'s model on these observations, on every device that is here."""
-    torch.set_num_threads(max(1, (os.cpu_count() or 1) // 2))  # as the worker does
     most = max(BATCHES)
     data = [observed[number % len(observed)] for number in range(most)]
     ready = [Observation.from_bytes(one) for one in data]
     jobs: dict[str, Job] = {
         "read": lambda: _wall(lambda: [Observation.from_bytes(o) for o in data])
     }
-    devices = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
+    devices = ["cpu", *(["cuda"] if cuda() else [])]
     for device in devices:
         model = load(device)
         for size in BATCHES:
@@ -68,10 +66,8 @@ def _scoring(model: Model, ready: list[Observation], size: int, accepted: Rates)
 def _wall(work: Callable[[], object]) -> float:
     before = time.perf_counter()
     work()
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
     return time.perf_counter() - before
 
 
-def _copy(lines: "np.ndarray[tuple[int, ...], np.dtype[np.float32]]") -> torch.Tensor:
-    return torch.from_numpy(lines).to("cuda")
+def _copy(lines: FloatArray) -> None:
+    on_device(lines, "cuda").sum().item()  # which waits for the copy

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import torch
-
 from detector.assessment.model import Model
 from detector.audio.chromaprint import Fingerprinter
 from detector.audio.decode import Decoder, to_mono
@@ -41,7 +39,6 @@ class _Track:
 def bench_stages(file: Path, model: Model, rates: Rates, rounds: int) -> Report:
     """Measure each stage on one file."""
     keep_freed_memory()  # as decode processes do
-    torch.set_num_threads(1)  # CPU seconds of several threads include their waiting
     track = _heard(file)
     peer = bare_peer()
     jobs: dict[str, Job] = both_peers(file)

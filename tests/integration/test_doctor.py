@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import torch
 from sqlalchemy import text
 from typer.testing import CliRunner
 
+from detector.evidence.arrays import cuda
 from streams.cli.main import app
 from streams.ops import doctor
 from streams.ops.doctor import Finding, examine
@@ -154,7 +154,7 @@ def test_missing_topics_are_found(sound: Environment) -> None:
     assert [one.remedy for one in findings if one.check == "topics"] == ["earmark topics apply"]
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")
+@pytest.mark.skipif(cuda() is not None, reason="there is a CUDA device here")
 def test_a_missing_device_is_found(sound: Environment) -> None:
     findings = checked(sound | {"EARMARK_DEVICE": "cuda"})
     assert any(one.check == "device" and "nvidia-smi" in one.remedy for one in findings)

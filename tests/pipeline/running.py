@@ -1,7 +1,9 @@
-"""``earmark up`` as a process of its own, and what it left."""
+"""``earmark up`` as a process of its own, and what it left.
+
+No process can import torch, as after ``pip install earmark``.
+"""
 
 import json
-import os
 import sqlite3
 import subprocess
 import sys
@@ -12,12 +14,14 @@ import numpy as np
 
 from detector.types import FloatArray
 from streams.runtime.processes import free_port
+from tests.support.refused import refusing
 
 RATE_HZ = 44_100
 
 
 def start(state: Path, *arguments: str) -> "subprocess.Popen[str]":
-    environment = {key: value for key, value in os.environ.items() if "EARMARK" not in key}
+    environment = refusing("torch", state / "refused")
+    environment = {key: value for key, value in environment.items() if "EARMARK" not in key}
     environment["EARMARK_CONSOLE_PORT"] = str(free_port())  # another test may want the usual one
     return subprocess.Popen(
         [sys.executable, "-m", "streams.cli.main", "up", "--state", str(state), *arguments],

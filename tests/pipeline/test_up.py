@@ -11,9 +11,15 @@ from typing import Any
 
 import pytest
 
+from detector.assessment.model import Model
+from detector.assessment.sides import assess
+from detector.observation.observation import Observation
+from detector.types import Rates
 from streams.cli.processes import _samples as self_made
 from streams.contract.processes import PROCESSES
+from streams.media.artefacts import ArtefactStore
 from streams.ops.inputs import Skipped
+from streams.runtime.settings import Settings
 from tests.pipeline.running import count, noise, run_once, start, workers_of
 from tests.support.audio import write_wav
 from tests.support.samples import samples
@@ -64,6 +70,19 @@ def test_self_made_tracks_go_every_way(first_run: FirstRun) -> None:
 
     assert count(state, "decisions") == len(decisions(ends))
     assert not (state / "run.json").exists()
+
+
+def test_without_torch_the_answers_are_those_with_it(first_run: FirstRun) -> None:
+    model = Model.load(Settings().model, "cpu:0")  # torch's
+    store = ArtefactStore.open(f"file://{first_run.state}/store")
+    decided = {end["content_sha256"]: end for end in first_run.ends if end["status"] == "decided"}
+    for content, end in decided.items():
+        facts = store.find(content)
+        assert facts is not None
+        (answer,) = assess(model, [Observation.from_bytes(store.read(facts.observation))], Rates())
+        assert answer.outcome == end["outcome"]
+        assert answer.score == pytest.approx(end["score"], abs=1e-3)
+    assert len({end["outcome"] for end in decided.values()}) >= 3
 
 
 def test_strange_things_stop_nothing_and_ctrl_c_ends_all_in_time(

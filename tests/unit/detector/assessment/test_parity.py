@@ -28,7 +28,8 @@ from models.synthesis.simulated_decoder import decode_through
 from streams.runtime.settings import Settings
 
 DEVICES = [
-    "cpu",
+    "cpu",  # numpy
+    "cpu:0",  # torch without a device: the same calls
     pytest.param(
         "cuda",
         marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here"),
@@ -131,9 +132,7 @@ def _on_and_off(
 def test_a_plain_reading_of_the_definition_agrees(tracks: list[Observation]) -> None:
     lattice = standard_lattice()
     for item in (tracks[0], tracks[3], tracks[5]):
-        scores = score_tracks(
-            torch.from_numpy(item.clock[None]), torch.tensor([item.groups]), item.geometry, lattice
-        )
+        scores = score_tracks(item.clock[None], np.array([item.groups]), item.geometry, lattice)
         for index in (0, 2, 9, 20, int(scores.best[0]), 60, 140):
             rate = lattice.rates[index]
             assert float(scores.all[0, index]) == pytest.approx(

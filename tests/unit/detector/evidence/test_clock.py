@@ -2,7 +2,6 @@ from functools import lru_cache
 
 import numpy as np
 import pytest
-import torch
 
 from detector.evidence.clock import (
     MP3_FRAME_HZ,
@@ -35,8 +34,8 @@ def observe(samples: FloatArray) -> Observation:
 
 def score(*observed: Observation, lattice: Lattice | None = None) -> ClockScores:
     return score_tracks(
-        torch.from_numpy(np.stack([one.clock for one in observed])),
-        torch.tensor([one.groups for one in observed]),
+        np.stack([one.clock for one in observed]),
+        np.array([one.groups for one in observed]),
         observed[0].geometry,
         lattice or standard_lattice(),
     )
@@ -115,17 +114,16 @@ def test_without_the_guard_mains_would_win() -> None:
     assert unguarded.item() > 2.7
 
 
-def with_lines(hz: float, seed: int = 1) -> torch.Tensor:
+def with_lines(hz: float, seed: int = 1) -> FloatArray:
     """Sharpened spectra [1, 3, bins]: noise, and lines of 6 nepers at the multiples of hz."""
-    generator = torch.Generator().manual_seed(seed)
-    lines = torch.randn(1, 3, GEOMETRY.bins, generator=generator) * 0.6 - 1.0
-    at = (torch.arange(1, int(1_599 / hz) + 1) * hz / GEOMETRY.bin_hz).round().long()
+    lines = np.random.default_rng(seed).normal(-1, 0.6, (1, 3, GEOMETRY.bins)).astype(np.float32)
+    at = np.rint(np.arange(1, int(1_599 / hz) + 1) * hz / GEOMETRY.bin_hz).astype(int)
     lines[..., at] += 6
     return lines
 
 
-def score_lines(lines: torch.Tensor, lattice: Lattice | None = None) -> torch.Tensor:
-    groups = torch.ones(len(lines), 3, dtype=torch.bool)
+def score_lines(lines: FloatArray, lattice: Lattice | None = None) -> FloatArray:
+    groups = np.ones((len(lines), 3), bool)
     return score_tracks(lines, groups, GEOMETRY, lattice or standard_lattice()).score
 
 
@@ -145,8 +143,10 @@ def test_frame_rates_of_mp3_are_not_looked_at(frame_hz: float) -> None:
 
 
 def test_batches_of_any_size_score_alike() -> None:
-    tracks = torch.cat([with_lines(hz, seed) for seed, hz in enumerate((21.53, 50, 100, 77) * 4)])
-    groups = torch.ones(16, 3, dtype=torch.bool)
+    tracks = np.concatenate(
+        [with_lines(hz, seed) for seed, hz in enumerate((21.53, 50, 100, 77) * 4)]
+    )
+    groups = np.ones((16, 3), bool)
     groups[3, 2] = groups[5, 0] = groups[6, 1:] = False
     lattice = standard_lattice()
     together = score_tracks(tracks, groups, GEOMETRY, lattice)
@@ -161,11 +161,11 @@ def test_batches_of_any_size_score_alike() -> None:
 def test_bands_that_were_not_heard_do_not_count() -> None:
     lines = with_lines(50.0)
     lines[:, 1:] = 0
-    everything, first = torch.tensor([[True, True, True]]), torch.tensor([[True, False, False]])
+    everything, first = np.array([[True, True, True]]), np.array([[True, False, False]])
     lattice = standard_lattice()
     heard = score_tracks(lines, first, GEOMETRY, lattice).score.item()
     assert heard > 2 * score_tracks(lines, everything, GEOMETRY, lattice).score.item()
-    nothing = score_tracks(lines, torch.zeros(1, 3, dtype=torch.bool), GEOMETRY, lattice)
+    nothing = score_tracks(lines, np.zeros((1, 3), bool), GEOMETRY, lattice)
     assert nothing.score.item() == 0
 
 
@@ -173,9 +173,7 @@ def test_segments_show_where_the_clock_runs() -> None:
     painted = decode_through(render(22, 60.0), RATE, (8, 8, 8), seed=4).mean(axis=0)
     spliced = np.concatenate((painted[: 30 * RATE], render(23, 36.0).mean(axis=0)))
     observed = observe(spliced)
-    heights = score_segments(
-        torch.from_numpy(observed.timeline), RATE / 512, observed.geometry
-    ).tolist()
+    heights = score_segments(observed.timeline, RATE / 512, observed.geometry).tolist()
     assert min(heights[:3]) > 2
     assert max(heights[6:]) < 1
 
