@@ -52,8 +52,8 @@ image: ## build the image TAG=earmark:0.1.0, DEVICE=gpu for CUDA, PACKAGES=s3fs 
 generate: setup ## write what is generated: chart README and schema, dashboards, docs/reference
 	@$(BIN)/python -m deploy.generate
 
-docs: setup ## the documents as a site, in build/site
-	@$(BIN)/mkdocs build --quiet
+docs: setup ## the documents as a site, in build/site; SERVE=1 shows it at http://127.0.0.1:8000
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs $(if $(SERVE),serve,build --quiet)
 
 console-scale: setup ## how quick the console is with TRACKS=100000 TASKS=20000, on both databases
 	@$(BIN)/python -m tests.bench.console_scale --tracks $(or $(TRACKS),100000) --tasks $(or $(TASKS),20000)

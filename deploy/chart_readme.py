@@ -87,7 +87,7 @@ the artefact store, the topics and the ledger.
 - **NetworkPolicy** opens DNS, the brokers' ports, 5432 and 443, and never the clouds' metadata
   services. A store, a database or a collector on another port: `networkPolicy.egress`.
 - **Partitions** limit how many copies of a process have work. The topics job never adds
-  any to an existing topic; see `docs/runbooks.md`.
+  any to an existing topic; see `docs/how-to/partitions.md`.
 - **`monitor`** is one pod and must stay one. Everything else may be scaled.
 - **Uploads** are fetched by URI, of the schemes in `uri_schemes` (https, s3 ...).
   http and https never lead to an address inside. Credentials of buckets come by

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import typer
 
+from deploy import reference_rights
 from detector.audio.decode import DEMUXERS
 from streams.cli import renamed
 from streams.cli.main import app
@@ -27,6 +28,7 @@ def pages() -> Mapping[str, str]:
     return {
         "settings.md": _page(
             "Settings",
+            "For operators.",
             "All settings are environment variables, read once and validated at start. An unknown "
             "`EARMARK_*` name is an error.\n\n"
             "`earmark settings` prints the values of your shell. Those of a running `make run` are "
@@ -35,12 +37,14 @@ def pages() -> Mapping[str, str]:
         ),
         "metrics.md": _page(
             "Metrics",
+            "For operators and people on call.",
             "Every process serves `/metrics`. The label `processor` is the name of a process. "
             "The monitor measures what no single process can know, such as lag.",
             metrics_table(),
         ),
         "topics.md": _page(
             "Topics",
+            "For engineers who read or write events.",
             "`streams/contract/topics.py` declares the topics. `earmark schemas --out DIR` writes "
             f"the JSON Schemas and the AsyncAPI document. Each topic has a dead-letter topic with "
             f"the suffix `{DEAD_SUFFIX}`.\n\n"
@@ -50,24 +54,44 @@ def pages() -> Mapping[str, str]:
         ),
         "cli.md": _page(
             "Command line",
+            "For everybody who uses `earmark`.",
             "`earmark COMMAND --help` prints the same.",
             "\n\n".join(_commands(typer.main.get_command(app), "earmark")),
         )
         + _old_spellings(),
         "http.md": _page(
             "HTTP API",
+            "For engineers who use the API.",
             "The console's process serves the API under `/v1`. `/v1/openapi.json` is the full "
             "description. Errors are `application/problem+json`; lists have cursors.",
             _routes(),
         ),
         "out.md": _page(
             "Fields of OUT",
+            "For ingest engineers and data scientists.",
             "`make run OUT=ends.jsonl` and `earmark submit FILES --out ends.jsonl` write one JSON "
             "object a line for each file, as it ends. The field `status` names its kind.",
             out_table(),
         ),
+        "policy.md": _page(
+            "Policy",
+            "For people who write policy.",
+            "A policy is one YAML file. `earmark policy lint FILE` checks it, and names line, "
+            "column and remedy of each fault. [Your first rule](../start/first-rule.md) shows how.",
+            reference_rights.policy(_table),
+        ),
+        "rights-files.md": _page(
+            "Columns of rights files",
+            "For rights managers.",
+            "`earmark rights import FILE` reads CSV with these columns, in any order. Several "
+            "values in a cell are separated by semicolons; *yes or no* is also `1`, `true`, `0`, "
+            "`false`. An unknown column is refused. JSON lines with the fields of `rights.changed` "
+            "are read, too.",
+            reference_rights.rights_files(_table),
+        ),
         "audio.md": _page(
             "Audio files",
+            "For ingest engineers.",
             "The first bytes of a file name its container. In folders, Earmark sends the files "
             "with these extensions, and also `.ape` and `.wma`, which become dead letters. A file "
             "that is named itself is always sent.",
@@ -122,8 +146,8 @@ marks of generators, and the signature with it. A new tag is enough to break a s
 [whose signature confirms](../how-to/trust.md) are on their own pages."""
 
 
-def _page(title: str, lead: str, body: str) -> str:
-    return f"{WRITTEN}# {title}\n\n{lead}\n\n{body}\n"
+def _page(title: str, readers: str, lead: str, body: str) -> str:
+    return f"{WRITTEN}# {title}\n\n*{readers}*\n\n{lead}\n\n{body}\n"
 
 
 def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:

@@ -3,7 +3,7 @@
 The p-value is conformal (Vovk et al., 2005) among human performances of the calibration set:
 p = (1 + #{human >= score}) / (n + 1). Scores are compared on the scale of human recordings of
 their length. The probability (Platt, 1999) is at even prior odds; decisions use the p-value.
-See ``docs/explanation/detector.md``.
+See ``docs/explanation/calibration.md``.
 """
 
 from dataclasses import dataclass

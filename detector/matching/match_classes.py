@@ -3,7 +3,7 @@
 ``exact`` means equal bytes or equal samples, which an index looks up. The other classes are of
 an alignment: ``near_duplicate`` from end to end (another encoding, level or tone, a trim),
 ``contained`` for at least ten seconds, ``sped_up`` at another speed or pitch. The thresholds
-are measured (docs/explanation/known-tracks.md).
+are measured (docs/numbers/known-tracks.md).
 """
 
 from typing import Final

@@ -15,7 +15,7 @@ from streams.cli.options import HERE, echo, ledger_of, operator, settings_of
 app = typer.Typer()
 LEFT = """\
 still hold it: the topics, until they forget it by age; the audit log, by ids; banks of known
-tracks (earmark bank remove); your backups. docs/runbooks.md, "Deleting a person's data"\
+tracks (earmark bank remove); your backups. docs/how-to/erasure.md has the steps\
 """
 
 

@@ -102,7 +102,7 @@ def broker(settings: Settings) -> Iterator[Finding]:
             continue
         remedy = {
             "configure": "earmark topics apply",
-            "grow": "drain, then earmark topics apply --grow (docs/runbooks.md)",
+            "grow": "drain, then earmark topics apply --grow (docs/how-to/partitions.md)",
         }.get(kind, "Kafka's own tools, or change the setting to what is there")
         more = f" and {len(names) - 1} more" if names[1:] else ""
         yield Finding("topics", "warning", f"{names[0]}{more}: {says}", remedy)

@@ -1,7 +1,7 @@
 """Erasing tracks (GDPR, Article 17): their rows, and the artefacts of contents of their own.
 
-The audit log remains, which contains ids only. Kafka deletes the topics by age (docs/runbooks.md,
-"Deleting a person's data").
+The audit log remains, which contains ids only. Kafka deletes the topics by age
+(docs/how-to/erasure.md).
 """
 
 from collections import Counter

@@ -227,7 +227,7 @@ def _ordered(
     )
 
 
-# Shares of landmarks that real files lose (docs/explanation/known-tracks.md): MP3 at 64 kbit/s
+# Shares of landmarks that real files lose (docs/numbers/known-tracks.md): MP3 at 64 kbit/s
 # loses 7 %, speed 12 %, a phase vocoder a third.
 _CHANGES: Final[dict[str, Callable[[Landmarks, np.random.Generator], Landmarks]]] = {
     "reencoded": lambda score, rng: _worn(score, rng, 0.07),

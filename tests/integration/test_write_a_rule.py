@@ -1,4 +1,4 @@
-"""docs/how-to/rules.md, followed exactly: its blocks load and pass."""
+"""docs/start/first-rule.md, followed exactly: its blocks load and pass."""
 
 import re
 import textwrap
@@ -41,7 +41,7 @@ def parsed(text: str) -> Bundle:
 def test_the_rule_of_the_docs_ships_on_trial_by_one() -> None:
     running, trial = load(Settings().policy), parsed(written())
     assert version_of(trial.version) > version_of(running.version), (
-        "raise it in docs/how-to/rules.md"
+        "raise it in docs/start/first-rule.md"
     )
     differences = changes(running, trial)
     assert differences[0].what == "+ rule short-ai (shadow)"
