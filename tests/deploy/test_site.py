@@ -7,8 +7,9 @@ import ast
 import json
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -113,7 +114,7 @@ def code() -> Iterator[tuple[str, str, str]]:
             yield f"{path.relative_to(ROOT)}:{line}", language, body
 
 
-PARSERS = {
+PARSERS: dict[str, Callable[[str], Any]] = {
     "yaml": yaml.safe_load,
     "json": json.loads,
     "python": ast.parse,

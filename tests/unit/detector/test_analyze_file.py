@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -47,7 +48,7 @@ def test_the_library_itself_loads_no_torch() -> None:
 
 
 def test_the_page_about_python_runs(noise: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    steps = {}
+    steps: dict[str, Any] = {}
     for name in ("one-file", "steps"):
         code = blocks()[name].replace("one.mp3", str(noise))
         code = re.sub(r"models/(?=ensemble)", f"{ROOT}/models/", code)
