@@ -17,7 +17,8 @@ from typing import Final, NamedTuple, TypeGuard
 ROOT: Final = Path(__file__).resolve().parents[1]
 ROOMS: Final = (
     *("detector", "streams", "models", "deploy", "tests", "docs", "examples"),
-    *("README.md", "CHANGELOG.md"),
+    *("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "CODE_OF_CONDUCT.md"),
+    ".github",
 )
 NAMES: Final = frozenset({"said", "told", "mine", "wanted"})
 LOOP_NAMES: Final = frozenset({"one", "found", "given"})

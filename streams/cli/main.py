@@ -5,11 +5,13 @@ import what they need when they run.
 """
 
 import os
+import platform
 import sys
 from collections.abc import MutableMapping
 from importlib import import_module
+from importlib.metadata import version
 from io import TextIOWrapper
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import typer
 from typer.core import TyperGroup
@@ -21,17 +23,19 @@ from streams.cli import processes, tracks
 from streams.cli.options import warn
 from streams.cli.renamed import Renamed
 
-GROUPS: Final = {  # by name: where its commands are, and its help
-    "bank": ("bank:app", "Banks of known tracks: add, remove, switch, back up."),
-    "ddex": ("ddex:app", "DDEX messages: read deliveries, write labels and credits."),
-    "dead-letters": ("dead_letters:app", "Dead letters: list, show, replay, drop."),
-    "groups": ("topics:groups", "Consumer groups of the processes."),
-    "ledger": ("ledger:app", "Look after the ledger's database."),
-    "policy": ("policy:app", "Policies: write, test, back-test, release."),
-    "rights": ("rights:app", "The rights registry: agreements and consents."),
-    "topics": ("topics:app", "Create topics and align them with the settings."),
-    "trust": ("trust:app", "Trust anchors: whose signatures confirm provenance."),
-    "users": ("processes:users", "Accounts of the console."),
+TRACKS, DECIDE, OPERATE, MODELS = "Tracks", "Decide", "Operate", "Models"  # parts of the help
+
+GROUPS: Final = {  # by name: where its commands are, its help, and its part
+    "bank": ("bank:app", "Banks of known tracks: add, remove, switch, back up.", DECIDE),
+    "ddex": ("ddex:app", "DDEX messages: read deliveries, write labels and credits.", TRACKS),
+    "dead-letters": ("dead_letters:app", "Dead letters: list, show, replay, drop.", OPERATE),
+    "groups": ("topics:groups", "Consumer groups of the processes.", OPERATE),
+    "ledger": ("ledger:app", "Look after the ledger's database.", OPERATE),
+    "policy": ("policy:app", "Policies: write, test, back-test, release.", DECIDE),
+    "rights": ("rights:app", "The rights registry: agreements and consents.", DECIDE),
+    "topics": ("topics:app", "Create topics and align them with the settings.", OPERATE),
+    "trust": ("trust:app", "Trust anchors: whose signatures confirm provenance.", DECIDE),
+    "users": ("processes:users", "Accounts of the console.", OPERATE),
 }
 
 
@@ -52,10 +56,31 @@ class Group(TyperGroup):
 app = typer.Typer(
     cls=Renamed, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
 )
-for module in (tracks, processes, models):
-    app.registered_commands.extend(module.app.registered_commands)
-for group, (_, text) in GROUPS.items():
-    app.add_typer(typer.Typer(cls=Group, no_args_is_help=True, help=text), name=group)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        release, python = version("earmark"), platform.python_version()
+        sys.stdout.write(f"earmark {release} (Python {python})\n")
+        raise typer.Exit
+
+
+@app.callback()
+def top(
+    _: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_version, help="Print the version.")
+    ] = False,
+) -> None:
+    """Fingerprint tracks, detect AI music, label and decide."""
+
+
+for part, module in ((TRACKS, tracks), (OPERATE, processes), (MODELS, models)):
+    for command in module.app.registered_commands:
+        command.rich_help_panel = part
+        app.registered_commands.append(command)
+for group, (_, text, part) in GROUPS.items():
+    commands = typer.Typer(cls=Group, no_args_is_help=True, help=text)
+    app.add_typer(commands, name=group, rich_help_panel=part)
 
 
 @app.command(

@@ -98,7 +98,7 @@ def parse(command: Any, words: list[str], *, mention: bool) -> None:
         if not words and mention:
             return
         name, *rest = words
-        if name == "--help":
+        if name in ("--help", "--version"):
             return
         if name not in inner:
             raise UsageError(f"{command.name} has no command {name}")

@@ -147,3 +147,18 @@ def test_the_override_of_the_page_about_rules_is_accepted() -> None:
 
 def test_the_appeal_of_the_page_about_appeals_is_accepted() -> None:
     assert AppealRequest.model_validate_json(blocks()["appeal"]).grounds == "not_ai"
+
+
+def test_issue_forms_ask_for_what_a_maintainer_needs() -> None:
+    forms = [
+        yaml.safe_load(path.read_text())
+        for path in sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml"))
+        if path.stem != "config"
+    ]
+    assert len(forms) == 3
+    for form in forms:
+        assert {"name", "description", "labels", "body"} == form.keys()
+        assert {part["type"] for part in form["body"]} <= {
+            *("markdown", "textarea", "input", "dropdown")
+        }
+        assert any(part.get("validations", {}).get("required") for part in form["body"])

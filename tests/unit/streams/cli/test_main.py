@@ -2,6 +2,9 @@
 
 import subprocess
 import sys
+from importlib.metadata import version
+
+from streams.cli.main import DECIDE, MODELS, OPERATE, TRACKS, app
 
 
 def test_it_gives_matrix_products_one_thread_before_numpy_is_loaded() -> None:
@@ -18,3 +21,15 @@ def test_it_gives_matrix_products_one_thread_before_numpy_is_loaded() -> None:
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
     assert "EARMARK_ALPHA" in ran.stdout
+
+
+def test_it_prints_its_version() -> None:
+    command = [sys.executable, "-m", "streams.cli.main", "--version"]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert ran.stdout.startswith(f"earmark {version('earmark')} (Python 3.")
+
+
+def test_every_command_has_a_part_of_the_help() -> None:
+    named = [*app.registered_commands, *app.registered_groups]
+    parts = {one.rich_help_panel for one in named if not getattr(one, "hidden", False)}
+    assert parts == {TRACKS, DECIDE, OPERATE, MODELS}
