@@ -14,6 +14,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple, TypeGuard
 
+from deploy.glossary import INSTEAD
+
 ROOT: Final = Path(__file__).resolve().parents[1]
 ROOMS: Final = (
     *("detector", "streams", "models", "deploy", "tests", "docs", "examples"),
@@ -49,7 +51,13 @@ WORDS: Final = {
     r"what became of": "result of",
     r"meanwhile|beforehand|thereof|thereby|whereupon|whereof": "say it plainly",
 }
-DIALECT: Final = tuple((re.compile(rf"\b(?:{p})", re.I), advice) for p, advice in WORDS.items())
+DIALECT: Final = tuple(
+    (re.compile(rf"\b(?:{pattern})", re.I), advice)
+    for pattern, advice in (
+        *WORDS.items(),
+        *((pattern, f"the word of the glossary: {word}") for pattern, word in INSTEAD.items()),
+    )
+)
 
 
 class Finding(NamedTuple):
@@ -205,12 +213,17 @@ def _sentences(line: int, text: str) -> Iterator[tuple[int, str]]:
             yield line + prose.count("\n", 0, start + lead), f"sentence of {count} words"
 
 
+def text_findings(text: str) -> Iterator[tuple[int, str]]:
+    """Yield the findings of a Markdown text."""
+    blank = re.sub(r"```.*?```", lambda m: "\n" * m[0].count("\n"), text, flags=re.S)
+    yield from _dialect(1, re.sub(r"`[^`\n]*`", "``", blank))
+    yield from _sentences(1, text)
+
+
 def _text(path: Path, text: str) -> Iterator[tuple[int, str]]:
     """Yield the findings of a page, a template or a YAML file."""
     if path.suffix == ".md":
-        blank = re.sub(r"```.*?```", lambda m: "\n" * m[0].count("\n"), text, flags=re.S)
-        yield from _dialect(1, re.sub(r"`[^`\n]*`", "``", blank))
-        yield from _sentences(1, text)
+        yield from text_findings(text)
     elif path.suffix == ".html":
         yield from _dialect(1, re.sub(r"\{[{%].*?[%}]\}|<[^>]*>", "", text))
     else:
@@ -240,7 +253,7 @@ def checked_files(paths: Iterable[str]) -> list[Path]:
         for row in rows.splitlines()
         if Path(row).suffix in suffixes
         and (ROOT / row).exists()
-        and row != "deploy/prose.py"
+        and row not in ("deploy/prose.py", "deploy/glossary.py", "tests/deploy/test_glossary.py")
         and not re.fullmatch(r"models/[^/]+/[A-Z]+\.md", row)  # a release is frozen
     ]
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 import typer
 
 from deploy import reference_rights
+from deploy.glossary import TERMS
 from detector.audio.decode import DEMUXERS
 from streams.cli import renamed
 from streams.cli.main import app
@@ -88,6 +89,13 @@ def pages() -> Mapping[str, str]:
             "`false`. An unknown column is refused. JSON lines with the fields of `rights.changed` "
             "are read, too.",
             reference_rights.rights_files(_table),
+        ),
+        "glossary.md": _page(
+            "Glossary",
+            "For everybody.",
+            "In the order in which an upload meets the words. Each thing has one word, here as in "
+            "the code, the console and the metrics.",
+            _table(("word", "meaning"), ((f"**{one.word}**", one.meaning) for one in TERMS)),
         ),
         "audio.md": _page(
             "Audio files",

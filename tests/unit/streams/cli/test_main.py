@@ -30,6 +30,6 @@ def test_it_prints_its_version() -> None:
 
 
 def test_every_command_has_a_part_of_the_help() -> None:
-    named = [*app.registered_commands, *app.registered_groups]
-    parts = {one.rich_help_panel for one in named if not getattr(one, "hidden", False)}
+    parts = {one.rich_help_panel for one in app.registered_commands if not one.hidden}
+    parts |= {one.rich_help_panel for one in app.registered_groups}
     assert parts == {TRACKS, DECIDE, OPERATE, MODELS}
