@@ -103,7 +103,7 @@ PEOPLE: Final = (
     Term("outbox", "what people did, stored until it is published"),
     Term("ledger", "the SQL projection of all topics"),
     Term("audit log", "who did what, each entry chained to the one before it", r"audit trails?\b"),
-    Term("model version", "named in every decision, by digest; so is the policy version"),
+    Term("digest", "the SHA-256 that names a model or a policy, in every decision"),
 )  # fmt: skip
 TERMS: Final = (*ARRIVAL, *ANALYSIS, *DECISION, *PEOPLE)
 INSTEAD: Final = {term.instead_of: term.word for term in TERMS if term.instead_of}
