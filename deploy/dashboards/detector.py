@@ -32,6 +32,17 @@ EVERYBODY: Final = (
     '(earmark_reference_drift{{deliverer="all", model=~"$model", measure=~"{}"}})'
 )
 
+FALSE: Final = (
+    "max by (of, tier, evidence) "
+    '(earmark_false_positive_share{{by="kind", model=~"$model", bound="{}"}})'
+)
+FALSE_CASES: Final = (
+    'max by (of, tier, evidence) (earmark_false_positive_cases{by="kind", model=~"$model"})'
+)
+ACCEPTED: Final = "max by (tier) (earmark_accepted_false_positive_share)"
+FOUND: Final = 'max by (of, evidence) (earmark_recall_share{{model=~"$model", bound="{}"}})'
+FOUND_CASES: Final = 'max by (of, evidence) (earmark_recall_cases{model=~"$model"})'
+
 BOARD: Final = Board(
     "earmark-detector",
     "Earmark / Detector",
@@ -141,6 +152,58 @@ BOARD: Final = Board(
                     ],
                     "short",
                     width=24,
+                ),
+            ],
+        ),
+        (
+            "Against people's rulings",
+            [
+                Panel(
+                    "False positives by kind of music",
+                    "Share of people's tracks that are identified or suspected, with the 95 % "
+                    'interval; an alert where "at least" is above "accepted". Too few cases: '
+                    "none",
+                    [
+                        (FALSE.format("share"), "share"),
+                        (FALSE.format("low"), "at least"),
+                        (FALSE.format("high"), "at most"),
+                        (FALSE_CASES, "cases"),
+                        (f"{FALSE_CASES} * 0 + on(tier) group_left {ACCEPTED}", "accepted"),
+                    ],
+                    "short",
+                    "table",
+                    24,
+                ),
+                Panel(
+                    "Recall by generator and kind of music",
+                    "Of marked files by generator, of a random sample by kind of music; with the "
+                    "95 % interval. Too few cases: none",
+                    [
+                        (FOUND.format("share"), "share"),
+                        (FOUND.format("low"), "at least"),
+                        (FOUND.format("high"), "at most"),
+                        (FOUND_CASES, "cases"),
+                    ],
+                    "short",
+                    "table",
+                    12,
+                ),
+                Panel(
+                    "Suspected of people's music",
+                    "Against the rate that is set",
+                    [
+                        (
+                            'max by (of, evidence) (earmark_false_positive_share{by="kind", '
+                            'tier="suspected", bound="share"})',
+                            "{{of}} ({{evidence}})",
+                        ),
+                        (
+                            'max(earmark_accepted_false_positive_share{tier="suspected"})',
+                            "accepted",
+                        ),
+                    ],
+                    "percentunit",
+                    width=12,
                 ),
             ],
         ),

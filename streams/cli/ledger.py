@@ -100,6 +100,27 @@ def export_training_labels(
 
 
 @app.command()
+def accuracy(
+    json: opt.Json = False,
+    state: opt.StateOption = HERE,
+) -> None:
+    """Show false positives and recall, from verdicts and marks."""
+    from dataclasses import asdict
+
+    from streams.ops.checks.reference import release
+    from streams.services import accuracy as estimating
+
+    settings = settings_of(state)
+    _, digest, _ = release(settings.model)
+    measured = estimating.measure(ledger_of(state), digest, settings.rates)
+    if json:
+        names = ("false_positives", "recall")
+        opt.echo_json({name: list(map(asdict, getattr(measured, name))) for name in names})
+        return
+    echo(*estimating.table(measured, settings.rates))
+
+
+@app.command()
 def erase(
     tracks: Annotated[list[str], typer.Argument(help="Ids of tracks.")],
     dry_run: opt.DryRunUnlessYes = True,

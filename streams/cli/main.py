@@ -19,7 +19,7 @@ from typer.main import get_group
 
 from detector.errors import BadInput, EarmarkError
 from models import commands as models
-from streams.cli import processes, tracks
+from streams.cli import calibration, processes, tracks
 from streams.cli.options import warn
 from streams.cli.renamed import Renamed
 
@@ -74,7 +74,10 @@ def top(
     """Fingerprint tracks, detect AI music, label and decide."""
 
 
-for part, module in ((TRACKS, tracks), (OPERATE, processes), (MODELS, models)):
+for part, module in (
+    *((TRACKS, tracks), (OPERATE, processes)),
+    *((MODELS, models), (MODELS, calibration)),
+):
     for command in module.app.registered_commands:
         command.rich_help_panel = part
         app.registered_commands.append(command)

@@ -17,7 +17,7 @@ from typing import Final
 import structlog
 from prometheus_client import Gauge
 
-from streams.ops.checks import broker, certificates, disks, drift, ledger, reference
+from streams.ops.checks import accuracy, broker, certificates, disks, drift, ledger, reference
 from streams.runtime import logs, metrics
 from streams.runtime.health import Health, serve
 from streams.runtime.settings import Settings
@@ -72,6 +72,7 @@ def checks(settings: Settings, database: Ledger) -> list[Check]:
     audit_head = ledger.AuditHead(database)
     registry = partial(ledger.measure_registry, TrackFacts(database))
     compare = partial(reference.measure, database, settings)
+    accurate = partial(accuracy.measure, database, settings)
     in_effect = partial(ledger.measure_catalogue, database)
     dates = partial(certificates.measure, settings)
     return [
@@ -84,6 +85,7 @@ def checks(settings: Settings, database: Ledger) -> list[Check]:
         Check("quality", rarely_s, partial(ledger.measure_quality, database), ledger.QUALITY),
         Check("drift", rarely_s, partial(drift.measure, database), drift.GAUGES),
         Check("reference", rarely_s, compare, reference.GAUGES),
+        Check("accuracy", 20 * every_s, accurate, accuracy.GAUGES),
         Check("rights", rarely_s, registry, ledger.RIGHTS),
         Check("certificates", 40 * every_s, dates, certificates.GAUGES),
     ]

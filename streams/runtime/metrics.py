@@ -286,6 +286,34 @@ P_UNIFORM: Final = Gauge(
     "Distance from uniform of the p-values of recordings with a human verdict: ks, ks_by_chance",
     ["model", "measure"],
 )
+FALSE_POSITIVES: Final = Gauge(
+    "earmark_false_positive_share",
+    "Share of people's tracks that the detector finds AI in; by kind of music or named generator; "
+    "evidence: reviews | old_releases; bound: share, or low and high of its 95 % interval; none "
+    "with too few cases",
+    ["model", "by", "of", "tier", "evidence", "bound"],
+)
+FALSE_POSITIVE_CASES: Final = Gauge(
+    "earmark_false_positive_cases",
+    "Tracks behind that share: ruled about by people, or released before music generators",
+    ["model", "by", "of", "tier", "evidence"],
+)
+ACCEPTED_RATE: Final = Gauge(
+    "earmark_accepted_false_positive_share",
+    "The rate that is set: EARMARK_ALPHA (suspected), EARMARK_IDENTIFIED_ALPHA (identified)",
+    ["tier"],
+)
+RECALL: Final = Gauge(
+    "earmark_recall_share",
+    "Share of AI that the detector finds; evidence: marks (by generator) | sample (by kind of "
+    "music); bound as above; none with too few cases",
+    ["model", "by", "of", "evidence", "bound"],
+)
+RECALL_CASES: Final = Gauge(
+    "earmark_recall_cases",
+    "Tracks behind that share: marked, or of the sample",
+    ["model", "by", "of", "evidence"],
+)
 DELIVERER_SHARE: Final = Gauge(
     "earmark_deliverer_ai_share",
     "Share of identified and suspected among a deliverer's decisions of 1h and of 1d; the twenty "
@@ -310,7 +338,7 @@ CERTIFICATE_ENDS: Final = Gauge(
 MONITOR_FAILURES: Final = Counter(
     "earmark_monitor_failures_total",
     "Checks of the monitor that failed: broker | disks | ledger | audit | catalogue | quality | "
-    "drift | reference | rights | certificates",
+    "drift | reference | accuracy | rights | certificates",
     ["check"],
 )
 OUTBOX_SENT: Final = Counter("earmark_outbox_sent_total", "Events that the outbox published")

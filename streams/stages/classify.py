@@ -12,9 +12,11 @@ from functools import partial
 
 import structlog
 
-from detector.assessment.model import Model, abstain
+from detector.assessment.model import Model, abstain, population
+from detector.calibration.strata import evenness
 from detector.errors import BadInput, ModelError
 from detector.evidence.arrays import chosen, described
+from detector.explain.compared import compared_with
 from detector.observation.observation import VERSION, Observation
 from streams.contract import processes, topics
 from streams.contract.output import Output
@@ -75,8 +77,11 @@ class Classifying:
             return known
         # For an observation of another build, no answer is better than a wrong one.
         scores: Scores = abstain("observation_version"), None
+        compared = None
         if observation.version == VERSION:
-            scores = await self.batcher.assess(await in_thread(self._read, observation))
+            observed = await in_thread(self._read, observation)
+            scores = await self.batcher.assess(observed)
+            compared = _compared_with(self.batcher.model, observed, scores)
         assessment, shadow = scores
         metrics.CLASSIFIED.labels("scored").inc()
         analysis = Analysis(
@@ -84,6 +89,7 @@ class Classifying:
             alpha=rates.suspected,
             identified_alpha=rates.identified,
             model=self.model,
+            compared_with=compared,
             **asdict(assessment),
         )
         made = StoredAnalysis(analysis=analysis, shadow=shadow)
@@ -108,6 +114,13 @@ class Classifying:
             metrics.ABSTAINED.labels(why, self.model.name).inc()
         if analysis.score is not None:
             metrics.SCORES.labels(self.model.name).observe(analysis.score)
+
+
+def _compared_with(model: Model, observed: Observation, scores: Scores) -> str | None:
+    if scores[0].p_value is None:
+        return None
+    name = population(observed.sample_rate_hz)
+    return compared_with(name, model.calibrations[name].humans, evenness(observed))
 
 
 @asynccontextmanager

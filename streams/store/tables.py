@@ -101,6 +101,7 @@ ANALYSES: Final = _table(
     columns(sa.Float, "coverage", nullable=True),
     optional("generator"),
     words("model", "model_version", "model_digest"),
+    optional("compared_with"),
     topic=topics.CLASSIFIED,
 )
 

@@ -45,6 +45,11 @@ PV = 'earmark_p_value_distance{{model="m",measure="{}"}}'
 REFERENCE = (
     'earmark_reference_drift{{model="m",population="full_rate",deliverer="{}",measure="{}"}}'
 )
+FALSE = (
+    'earmark_false_positive_share{{model="m",by="kind",of="full_rate/even",tier="{}",'
+    'evidence="reviews",bound="low"}}'
+)
+RATE = 'earmark_accepted_false_positive_share{{tier="{}"}}'
 FOUND = 'earmark_marks_total{generator="g",outcome="suspected",model="m"}'
 MISSED = 'earmark_marks_total{generator="g",outcome="uncertain",model="m"}'
 OOD = 'earmark_abstained_total{reason="unlike_known",model="m"}'
@@ -200,6 +205,22 @@ CASES: dict[str, tuple[int, list[dict[str, str]], list[dict[str, str]]]] = {
         90,
         [{PV.format("ks"): "0.4x120", PV.format("ks_by_chance"): "0.1x120"}],
         [{PV.format("ks"): "0.12x120", PV.format("ks_by_chance"): "0.1x120"}],
+    ),
+    "EarmarkAlphaNotKept": (
+        90,
+        [{FALSE.format("suspected"): "0.02x120", RATE.format("suspected"): "0.01x120"}],
+        [
+            {FALSE.format("suspected"): "0.009x120", RATE.format("suspected"): "0.01x120"},
+            {  # the rate of the other tier
+                FALSE.format("suspected"): "0.009x120",
+                RATE.format("suspected"): "0.01x120",
+                RATE.format("identified"): "0.001x120",
+            },
+            {  # only the estimate lies above
+                FALSE.format("suspected").replace('"low"', '"share"'): "0.02x120",
+                RATE.format("suspected"): "0.01x120",
+            },
+        ],
     ),
     "EarmarkUncertainSurge": (
         1500,

@@ -63,6 +63,8 @@ PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 # What a healthy minute does not move, and why.
 QUIET = {
     "earmark_certificate_not_after_seconds": "no TLS here: .../ops/checks/test_certificates.py",
+    "earmark_false_positive_share": "few cases here: .../services/test_accuracy.py",
+    "earmark_recall_share": "few cases here: .../services/test_accuracy.py",
     "earmark_rules_tripped": "no rule goes wrong here: .../services/policies/test_publishing.py",
     "earmark_topic_differences": "the topics are right: tests/integration/test_broker.py",
     "earmark_watermark_faults": "no detector is switched on: .../stages/test_classify.py",
@@ -73,6 +75,8 @@ LAST = (
     "earmark_reviewer_kappa",
     "earmark_p_value_distance",
     "earmark_estimated_ai_share",
+    "earmark_false_positive_cases",
+    "earmark_recall_cases",
     'earmark_opt_outs{source="gema"}',
     'earmark_redecided_total{cause="rights"}',
 )

@@ -52,6 +52,8 @@ class Analysis(Record):
     rate that the operator set and under which ``outcome`` was read. ``identified_p_value`` and
     ``identified_alpha`` are the same of the outcome ``identified``. ``ai_likely`` and
     ``human_likely`` are of earlier releases and read as ``suspected`` and ``no_trace``.
+    ``compared_with`` names the part of people's music that the p-value compares with: a
+    population, or a stratum of it.
     """
 
     analysis_id: Identifier
@@ -69,6 +71,7 @@ class Analysis(Record):
     model: ModelRef
     identified_p_value: Number | None = None
     identified_alpha: Number | None = None
+    compared_with: Word | None = None
 
     _extent = field_validator("extent")(never_none)
 

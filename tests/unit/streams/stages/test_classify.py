@@ -30,6 +30,7 @@ from streams.media.artefacts import ArtefactStore
 from streams.services.scoring import Batcher, ShadowModel, compare
 from streams.stages.classify import Classifying
 from tests.support.events import match
+from tests.support.makers import silence
 from tests.support.scoring import MODEL, RATE_HZ, counted, observation
 
 
@@ -104,6 +105,14 @@ def test_content_is_scored_once_and_the_first_answer_stands(store: ArtefactStore
     assert (classifications("scored") - scored, classifications("reused") - reused) == (1, 1)
     (answer,) = (Path(store.root) / "answers").rglob("*.json")
     assert store.keep_answer(answer.stem, b"{}") == answer.read_bytes() != b"{}"
+
+
+def test_the_answer_names_the_music_that_it_is_compared_with(store: ArtefactStore) -> None:
+    (answered,) = asyncio.run(classified(store, put(store, observation(1).to_bytes())))
+    assert answered.analysis.p_value is not None
+    assert answered.analysis.compared_with == "full_rate/played"
+    (silent,) = asyncio.run(classified(store, put(store, silence().to_bytes())))
+    assert (silent.analysis.p_value, silent.analysis.compared_with) == (None, None)
 
 
 def test_what_it_is_known_as_travels_on_and_is_not_reused(store: ArtefactStore) -> None:
