@@ -46,7 +46,7 @@ soak: setup ## UPLOADS=20000 and KILLS=20 faults, then the sums; BROKER=tansu|ka
 helm: ## build helm for the tests of the chart (Go; two minutes, once)
 	@sh deploy/helm.sh
 
-image: ## build the image TAG=earmark:0.1.0, DEVICE=gpu for CUDA, PACKAGES=s3fs for buckets (docker, podman or buildah)
+image: ## build the image TAG=earmark:0.1.0; DEVICE=gpu: earmark-classify, for CUDA; PACKAGES=s3fs for buckets (docker, podman or buildah)
 	@sh deploy/image.sh
 
 generate: setup ## write what is generated: chart README and schema, dashboards, docs/reference
@@ -61,10 +61,11 @@ console-scale: setup ## how quick the console is with TRACKS=100000 TASKS=20000,
 console-load: setup ## memory of the API while 50 uploads of 10 MB arrive at once
 	@$(BIN)/python -m tests.bench.console_load
 
-lock: setup ## deploy/requirements.txt: the image's packages with their hashes, from constraints.txt
+lock: setup ## deploy/requirements*.txt: the images' packages with their hashes, from constraints.txt
 	@$(BIN)/python -m pip install -q uv==0.13.9
-	@$(BIN)/uv pip compile -q pyproject.toml --extra tracing -c constraints.txt --universal --python-version 3.11 \
-	  --generate-hashes --no-annotate --no-header --output-file deploy/requirements.txt
+	@for gpu in "" -gpu; do $(BIN)/uv pip compile -q pyproject.toml --extra tracing $${gpu:+--extra gpu} \
+	  -c constraints.txt --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+	  --output-file deploy/requirements$$gpu.txt || exit 1; done
 
 newest: ## the tests that need no broker with the newest versions of all packages, beyond our upper bounds
 	@sh deploy/newest.sh

@@ -35,8 +35,10 @@ their slices, NetworkPolicy, PodMonitor, PrometheusRule, dashboards, `helm test`
   docker push registry.example.org/earmark:0.1.0
   ```
 
-  With `DEVICE=gpu` for CUDA, `PACKAGES=s3fs` (or gcsfs, adlfs) where the store or the uploads are
-  in such buckets. Without make: `docker build -f deploy/Dockerfile -t NAME .`; see its comments.
+  With `PACKAGES=s3fs` (or gcsfs, adlfs) where the store or the uploads are in such buckets. For
+  processes with a GPU also the image with CUDA: `DEVICE=gpu`, and
+  `common.gpu.image: {repository: registry.example.org/earmark-classify}`. Without make:
+  `docker build -f deploy/Dockerfile -t NAME .`; see its comments.
 
 ## Install
 

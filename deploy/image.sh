@@ -1,14 +1,17 @@
 #!/bin/sh
 # Builds the image with what is there: docker, podman or buildah. `make image` calls it.
 #   TAG=registry.example.org/earmark:0.1.0   its name (earmark:VERSION without)
-#   DEVICE=gpu                               scores on CUDA (cpu without)
-#   TORCH_INDEX= PACKAGES= BASE=             as deploy/Dockerfile says
+#   DEVICE=gpu                               the one for CUDA (earmark-classify:VERSION without TAG)
+#   PACKAGES= BASE=                          as deploy/Dockerfile says
 #   ENGINE=podman                            which one, where there are several
 #   BUILDER=https://ci.example.org/job/7     who builds, for the provenance
 # In OUT (build/image) it leaves the SBOM and the provenance, with the image's id.
 set -eu
 version=$(sed -n 's/^version = "\(.*\)"$/\1/p' pyproject.toml)
-tag=${TAG:-earmark:$version}
+device=${DEVICE:-cpu}
+name=earmark
+[ "$device" != gpu ] || name=earmark-classify
+tag=${TAG:-$name:$version}
 engine=${ENGINE:-}
 for one in docker podman buildah; do
     [ -n "$engine" ] || ! command -v "$one" >/dev/null || engine=$one
@@ -21,7 +24,7 @@ out=${OUT:-build/image}
 base=${BASE:-$(sed -n 's/^ARG BASE=//p' deploy/Dockerfile)}
 mkdir -p "$out"
 set -- build -f deploy/Dockerfile \
-    --build-arg "DEVICE=${DEVICE:-cpu}" --build-arg "TORCH_INDEX=${TORCH_INDEX:-}" \
+    --build-arg "DEVICE=$device" \
     --build-arg "PACKAGES=${PACKAGES:-}" --build-arg "VERSION=$version" \
     --build-arg "REVISION=$(git rev-parse HEAD 2>/dev/null || echo unknown)" \
     --build-arg "CREATED=$(date -u +%Y-%m-%dT%H:%M:%SZ)"
@@ -32,5 +35,5 @@ case $(basename "$engine") in podman | buildah) set -- "$@" --format docker ;; e
 echo "$engine $* -t $tag"
 "$engine" "$@" -t "$tag" --iidfile "$out/image.id" .
 python3 -m deploy.provenance write "$(cat "$out/image.id")" "$out/wheel.sha256" \
-    "TAG=$tag" "BASE=$base" "BUILDER=${BUILDER:-}" "DEVICE=${DEVICE:-cpu}" \
-    "TORCH_INDEX=${TORCH_INDEX:-}" "PACKAGES=${PACKAGES:-}" >"$out/provenance.json"
+    "TAG=$tag" "BASE=$base" "BUILDER=${BUILDER:-}" "DEVICE=$device" \
+    "PACKAGES=${PACKAGES:-}" >"$out/provenance.json"

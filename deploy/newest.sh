@@ -11,7 +11,7 @@ import re, tomllib
 project = tomllib.load(open("pyproject.toml", "rb"))["project"]
 extras = project["optional-dependencies"]
 train = tomllib.load(open("models/pyproject.toml", "rb"))["project"]
-everything = (project["dependencies"], extras["tracing"], extras["dev"], train["dependencies"])
+everything = (project["dependencies"], extras["gpu"], extras["tracing"], extras["dev"], train["dependencies"])
 for line in sum(everything, []):
     if not line.startswith("earmark"):
         print(line if "==" in line else re.split("[<>=!~]", line)[0])

@@ -20,7 +20,13 @@ STATEMENT: Final = "https://in-toto.io/Statement/v1"
 PREDICATE: Final = "https://slsa.dev/provenance/v1"
 BUILD_TYPE: Final = "urn:earmark:image:1"
 COMMIT: Final = "git+file:."  # of this clone
-FILES: Final = ("constraints.txt", "deploy/requirements.txt", "deploy/Dockerfile", "pyproject.toml")
+FILES: Final = (
+    "constraints.txt",
+    "deploy/requirements.txt",
+    "deploy/requirements-gpu.txt",
+    "deploy/Dockerfile",
+    "pyproject.toml",
+)
 
 
 def statement(image_id: str, wheels: str, parameters: dict[str, str]) -> dict[str, Any]:

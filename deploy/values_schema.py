@@ -127,6 +127,7 @@ def _process() -> Schema:
         ),
         gpu=_object(
             enabled=FLAG,
+            image=_ref("image"),
             resource={"type": "string", "pattern": r"^[a-z0-9.-]+/[A-Za-z0-9._-]+$"},
             count=_whole(1),  # an extended resource has no halves
             runtimeClassName=TEXT,

@@ -212,6 +212,24 @@ def test_gpus_are_asked_for_by_slices() -> None:
     assert "nvidia.com/gpu" not in str(pod(decide))
 
 
+def test_a_process_with_a_gpu_has_the_image_with_cuda_and_others_the_small_one() -> None:
+    def images(*arguments: str) -> dict[str, str]:
+        objects = render(*arguments)
+        return {
+            name.removeprefix("music-earmark-"): pod(one)["spec"]["containers"][0]["image"]
+            for name, one in of_kind(objects, "Deployment").items()
+        }
+
+    plain = images()
+    version = yaml.safe_load((CHART / "Chart.yaml").read_text())["appVersion"]
+    assert set(plain.values()) == {f"earmark:{version}"}
+    with_gpu = images("--set", "processors.classify.gpu.enabled=true")
+    assert with_gpu == plain | {"classify": f"earmark-classify:{version}"}
+    deployed = images("-f", str(values_file("gpu")))
+    assert deployed["classify"] == "registry.example.org/earmark-classify:0.1.1"
+    assert deployed["decide"] == f"registry.example.org/earmark@sha256:{'1' * 64}"
+
+
 def test_replicas_are_capped_by_partitions() -> None:
     scaled = of_kind(helm.variant("gpu"), "ScaledObject")
     assert scaled["music-earmark-fingerprint"]["spec"]["maxReplicaCount"] == 24

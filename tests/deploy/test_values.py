@@ -32,6 +32,7 @@ SOME: dict[str, Any] = {
     "common.autoscaling.kind": "keda",
     "common.autoscaling.maxReplicas": 7702,
     "common.autoscaling.minReplicas": 77,
+    "common.gpu.image": {"tag": "cuda-7708"},
     "common.gpu.resource": "example.org/gpu-7708",
     "common.tmpSize": "7709Gi",
     "common.topologySpreadConstraints": [{"topologyKey": "example.org/rack-7710"}],

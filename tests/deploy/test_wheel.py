@@ -168,10 +168,12 @@ def test_it_analyses_a_file(bare: Path, tmp_path: Path) -> None:
     assert answer["status"] == "ok"
     assert answer["model"]["name"] == MODEL
     assert answer["outcome"] in {"no_trace", "uncertain", "suspected"}
+    refused = execute(bare, tmp_path, "earmark", "analyze", "--device", "cuda", "one.wav")
+    assert "pip install 'earmark[gpu]'" in refused.stderr
 
 
-def test_it_makes_samples_and_learns_without_torchaudio(bare: Path, tmp_path: Path) -> None:
-    assert not list(bare.glob("lib/python*/site-packages/torchaudio"))
+def test_it_makes_samples_and_learns_without_pytorch(bare: Path, tmp_path: Path) -> None:
+    assert not list(bare.glob("lib/python*/site-packages/torch*"))
     assert "tracks/" in run(bare, tmp_path, "samples", "tracks")
     run(bare, tmp_path, "-c", "import models.learning.few_shot", program="python")
 

@@ -42,7 +42,10 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 
 {{/* earmark.image: (dict "root" $ "own" overrides) */}}
 {{- define "earmark.image" -}}
-{{- $image := mergeOverwrite (deepCopy .root.Values.image) (.own | default dict) -}}
+{{- $own := .own | default dict -}}
+{{- $image := deepCopy .root.Values.image -}}
+{{- if $own.repository }}{{ $image = omit $image "digest" }}{{ end -}}
+{{- $image = mergeOverwrite $image $own -}}
 {{- if $image.digest -}}
 {{- printf "%s@%s" $image.repository $image.digest -}}
 {{- else -}}
