@@ -74,7 +74,7 @@ def test_self_made_tracks_go_every_way(first_run: FirstRun) -> None:
 
 def test_without_torch_the_answers_are_those_with_it(first_run: FirstRun) -> None:
     model = Model.load(Settings().model, "cpu:0")  # torch's
-    store = ArtefactStore.open(f"file://{first_run.state}/store")
+    store = ArtefactStore.open(f"file://{first_run.state}/artefacts")
     decided = {end["content_sha256"]: end for end in first_run.ends if end["status"] == "decided"}
     for content, end in decided.items():
         facts = store.find(content)
