@@ -48,6 +48,14 @@ def import_rights(
     echo(f"{len(changed)} of {len(entries)} {verb} new or changed")
 
 
+@app.command()
+def template() -> None:
+    """Print a CSV with the columns of agreements and an example."""
+    from streams.services.agreement_files import template as sheet
+
+    echo(sheet())
+
+
 @app.command("ls")
 def list_rights(state: opt.StateOption = HERE) -> None:
     """List the entries of the registry."""

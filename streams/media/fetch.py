@@ -205,7 +205,7 @@ class Fetcher:
         try:
             path = Path(os.fsdecode(raw)).resolve(strict=True)
         except FileNotFoundError as error:
-            raise RefusedUri("missing_file", "no such file") from error
+            raise RefusedUri("missing_file", f"nothing at {uri}") from error
         except (OSError, RuntimeError) as error:  # loops of links, names too long
             raise RefusedUri("refused_path", f"path cannot be resolved: {error}") from error
         if not any(path.is_relative_to(root) for root in self.roots):

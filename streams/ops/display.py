@@ -9,8 +9,10 @@ from rich.text import Text
 
 from streams.contract.dead_letters import DeadLetter
 from streams.contract.printing import printable
+from streams.contract.records import Label, LabelSource
 from streams.ops.inputs import Skipped
 from streams.ops.watch import Ended
+from streams.policy.schema import SAYS_AI
 from streams.services.wording import places, restrictions
 
 COLOURS: Final = {
@@ -24,16 +26,18 @@ COLOURS: Final = {
 HEADER: Final = f"{'outcome':14} {'p(AI)':>6} {'extent':8} {'seconds':>7}  track and actions"
 
 
-def line(name: str, ended: Ended, seconds: float) -> Text:
+def line(name: str, ended: Ended, seconds: float | None) -> Text:
     """Return the line of one end."""
     probability = extent = track_id = ""
+    took = "" if seconds is None else f"{seconds:.1f}"
     if isinstance(ended.end, DeadLetter):
         notes = [f"{ended.end.reason}: {ended.end.detail}"]
     else:
         analysis, label, track_id = ended.end.analysis, ended.end.label, ended.end.track_id
         probability = "" if analysis.probability is None else f"{analysis.probability:.3f}"
         extent = label.extent.value
-        notes = restrictions(ended.end.actions)
+        notes = [f"according to {label.source.words}"] if _is_stated(label) else []
+        notes += restrictions(ended.end.actions)
         if label.licensed:
             notes.append(f"licensed ({label.agreement_id})")
         if ended.end.review_task_id:
@@ -45,7 +49,7 @@ def line(name: str, ended: Ended, seconds: float) -> Text:
             notes.append(f"in {places(scope.territories)}: {there}")
     text = Text(
         printable(
-            f"{ended.outcome:14} {probability:>6} {extent:8} {seconds:7.1f}  {name}"
+            f"{ended.outcome:14} {probability:>6} {extent:8} {took:>7}  {name}"
             + (f": {', '.join(notes)}" if notes else "")
         )
     )
@@ -53,6 +57,11 @@ def line(name: str, ended: Ended, seconds: float) -> Text:
         text.append(printable(f"  {track_id}"), "dim")
     text.stylize(COLOURS[ended.outcome], 0, 14)
     return text
+
+
+def _is_stated(label: Label) -> bool:
+    """Return whether others than the detector state AI: the outcome does not explain it."""
+    return label.extent in SAYS_AI and label.source is not LabelSource.DETECTOR
 
 
 def skipped_line(item: Skipped) -> Text:

@@ -10,7 +10,7 @@ from streams.ops.watch import Ended
 _PATH: Final = {"path": "the file, URI or title, as it was named"}
 _SENT: Final = _PATH | {
     "upload_id": "the upload",
-    "seconds": "time from sending to the end of processing",
+    "seconds": "time from sending to the end of processing; null: it had ended before",
 }
 _WHY: Final = {"reason": "the reason in one word", "detail": "the reason as a sentence"}
 # The fields of each kind of row, by its status, with their meanings.
@@ -45,9 +45,10 @@ KINDS: Final[dict[str, dict[str, str]]] = {
 }
 
 
-def row(path: str, ended: Ended, seconds: float) -> dict[str, Any]:
+def row(path: str, ended: Ended, seconds: float | None) -> dict[str, Any]:
     """Return the row of an upload that ended."""
-    sent = {"path": path, "upload_id": ended.upload_id, "seconds": round(seconds, 3)}
+    rounded = None if seconds is None else round(seconds, 3)
+    sent = {"path": path, "upload_id": ended.upload_id, "seconds": rounded}
     if isinstance(ended.end, DeadLetter):
         return _row("dead_letter", vars(ended.end) | sent | {"topic": ended.end.source})
     fields = ended.end.model_dump(mode="json")

@@ -142,7 +142,7 @@ def rescan(
         for end in watcher.poll(LOOK_S):
             if end.upload_id in under_way:
                 name, sent_at = under_way.pop(end.upload_id)
-                note(end.outcome, display.line(name, end, end.at - sent_at))
+                note(end.outcome, display.line(name, end, end.seconds_after(sent_at)))
         for upload_id, (name, sent_at) in list(under_way.items()):
             seconds = time.time() - sent_at
             if seconds > RESCAN_STALL_S:

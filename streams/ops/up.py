@@ -85,7 +85,7 @@ class Batch:
             return
         self.ends[ended.upload_id] = ended
         self.last_news = time.monotonic()
-        seconds = ended.at - self.sent_at.get(ended.upload_id, ended.at)
+        seconds = ended.seconds_after(self.sent_at.get(ended.upload_id))
         another = ended.decision.track_id if ended.decision else ended.upload_id
         for name in self.names.get(ended.upload_id) or [another]:  # of another sender
             self.console.print(display.line(name, ended, seconds), soft_wrap=True)

@@ -24,6 +24,10 @@ class Ended:
     at: float
     end: TrackDecided | dead_letters.DeadLetter
 
+    def seconds_after(self, sent_at: float | None) -> float | None:
+        """Return how long it took; None: not known, or it had ended before it was sent again."""
+        return None if sent_at is None or self.at < sent_at else self.at - sent_at
+
     @property
     def decision(self) -> TrackDecided | None:
         """The decision, unless it ended as a dead letter."""

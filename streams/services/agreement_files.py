@@ -80,6 +80,30 @@ GENERATOR: Final[Columns] = {
 COLUMNS: Final = ENTRY.keys() | GENERATOR.keys()
 
 
+EXAMPLE: Final = {
+    "agreement_id": "AGR-1",
+    "grantor": "label-1",
+    "grantor_name": "A label",
+    "grantee": "Platform",
+    "wildcard": "yes",
+    "uses": "generate;distribute_output",
+    "permission": "opt_in",
+    "generator_ids": "Songmaker",
+    "territories": "DE;NO",
+    "valid_from": "2026-01-01",
+    "verification": "verified",
+}
+
+
+def template() -> str:
+    """Return a sheet of agreements: its columns and one example."""
+    sheet = io.StringIO()
+    writer = csv.DictWriter(sheet, ENTRY, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerow(EXAMPLE)
+    return sheet.getvalue().removesuffix("\n")
+
+
 class WrongRights(SingleReason, reason="wrong_rights"):
     """A line of a file is no entry; the message contains its number and the reason."""
 

@@ -88,7 +88,9 @@ def broken(path: Path) -> Iterator[str]:
             continue
         name, _, anchor = link.partition("#")
         target = (path.parent / name).resolve() if name else path
-        if not target.exists() or (anchor and anchor not in anchors(target)):
+        if not target.exists() or (
+            target.suffix == ".md" and anchor and anchor not in anchors(target)
+        ):
             yield link
 
 

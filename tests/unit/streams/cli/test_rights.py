@@ -16,6 +16,10 @@ def test_the_registry_is_listed(state: Path) -> None:
     assert "AGR-1: opt_in, in_force; generate, distribute_output; Worldwide" in output
 
 
+def test_the_template_is_printed() -> None:
+    assert run("rights", "template").startswith("entry_id,agreement_id,grantee,")
+
+
 def test_the_volume_of_an_agreement_is_counted(state: Path, tmp_path: Path) -> None:
     ledger = Ledger.open(State(state).settings(None).ledger)
     entry = agreement(2, conditions={"max_volume": 1})

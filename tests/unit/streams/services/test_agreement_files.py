@@ -8,7 +8,7 @@ import pytest
 
 from streams.contract import topics
 from streams.contract.records.rights import GeneratorEntry, RightsEntry
-from streams.services.agreement_files import WrongRights, read, versioned
+from streams.services.agreement_files import ENTRY, WrongRights, read, template, versioned
 from streams.stages.ledger import project
 from streams.store.database import Ledger
 from streams.store.track_facts import TrackFacts
@@ -119,3 +119,12 @@ def test_a_wrong_line_is_named(tmp_path: Path, spoilt: Callable[[str], str], ans
     sheet.write_text(spoilt(CSV))
     with pytest.raises(WrongRights, match=answer.replace(".", r"\.")):
         list(read(sheet))
+
+
+def test_the_template_has_every_column_and_can_be_imported(tmp_path: Path) -> None:
+    sheet = tmp_path / "template.csv"
+    sheet.write_text(template())
+    assert sheet.read_text().splitlines()[0].split(",") == list(ENTRY)
+    ((_, entry),) = read(sheet)
+    assert isinstance(entry, RightsEntry)
+    assert entry.uses == ("generate", "distribute_output")
