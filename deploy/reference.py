@@ -1,12 +1,11 @@
 """The pages of ``docs/reference``, written from registries and from the code."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from types import SimpleNamespace
 from typing import Any, Final
 
 import typer
 
-from deploy import reference_rights
+from deploy import reference_http, reference_rights
 from deploy.glossary import TERMS
 from detector.audio.decode import DEMUXERS
 from streams.cli import renamed
@@ -16,11 +15,8 @@ from streams.contract.topics import DEAD_SUFFIX, TOPICS
 from streams.media.audio_formats import CONTAINERS
 from streams.ops.rows import table as out_table
 from streams.runtime.metrics import table as metrics_table
-from streams.runtime.settings import Settings
 from streams.runtime.settings import table as settings_table
-from streams.web.api.app import create
 
-PREFIX: Final = "/v1"
 WRITTEN: Final = "<!-- generated: make generate -->\n"
 
 
@@ -63,9 +59,11 @@ def pages() -> Mapping[str, str]:
         "http.md": _page(
             "HTTP API",
             "For engineers who use the API.",
-            "The console's process serves the API under `/v1`. `/v1/openapi.json` is the full "
-            "description. Errors are `application/problem+json`; lists have cursors.",
-            _routes(),
+            "The console's process serves the API under `/v1`. `/v1/openapi.json` is the same for "
+            "programs. Each request has `Authorization: Bearer KEY`; an admin makes keys in the "
+            "console. Errors are `application/problem+json`; lists have cursors. "
+            "[How to](../how-to/console.md#api) has the rules of keys.",
+            reference_http.body(_table),
         ),
         "out.md": _page(
             "Fields of OUT",
@@ -229,13 +227,3 @@ def _old_spellings() -> str:
     rows = [(f"`earmark {old}`", f"`earmark {new}`") for old, new in pairs]
     lead = "\n## Old spellings\n\nThis release still accepts them.\n\n"
     return f"{lead}{_table(('old', 'new'), rows)}\n"
-
-
-def _routes() -> str:
-    resources: Any = SimpleNamespace(settings=Settings())
-    rows = [
-        (f"`{method.upper()} {PREFIX}{path}`", _first_line(operation.get("description")))
-        for path, operations in create(resources).openapi()["paths"].items()
-        for method, operation in operations.items()
-    ]
-    return _table(("request", "meaning"), rows)
