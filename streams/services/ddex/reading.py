@@ -7,10 +7,10 @@ they are; ``policy.conflicts`` names them.
 import os
 import re
 from base64 import b64decode
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import unquote_to_bytes, urlsplit
 from xml.etree.ElementTree import Element
 
@@ -60,6 +60,7 @@ SPECIAL: Final = ("SpecialContributor", "SpecialDisplayArtist")
 NAMED: Final = ("ContributorPartyReference", "ArtistPartyReference")
 ADDRESSES: Final = ("URI", "URL", "FileName")
 IDS: Final = ("ResourceId", "SoundRecordingId")
+MAX_CREDITED: Final = 1_000_000  # of all uploads: each edition has those of its recording
 
 
 def read(path: Path) -> Delivery:
@@ -121,6 +122,24 @@ def _purge(root: Element, delivery: Delivery) -> None:
         delivery.notes.append("it names no release to purge")
 
 
+Roles = dict[tuple[str, Contains | None, bool], tuple[str, ...]]
+"""Of contributors: by name, extent of AI, and whether it is a machine."""
+
+
+@dataclass(frozen=True)
+class _Recording:
+    """A recording, and what its editions have in common: read once, however many these are."""
+
+    element: Element
+    reference: str | None
+    isrc: str | None
+    own_id: str | None
+    """Its ISRC, else its id at the sender."""
+    fields: dict[str, Any]
+    """Of its uploads."""
+    roles: Roles
+
+
 @dataclass(frozen=True)
 class _Shared:
     """What the recordings of the same releases have in common."""
@@ -151,9 +170,11 @@ class _Message:
             for image, reference in self._resources
             if local(image) == "Image" and (extent := contains(image, "ContainsAI"))
         }
-        self._releases, self._releases_of = releases_of(root, pictures)
+        self._inexact: set[str] = set()
+        self._releases, self._releases_of = releases_of(root, pictures, self._inexact)
         self._pictures = set(pictures.values())
         self._shared_by_all = self._shared_of(self._releases)
+        self._credited = 0
         shown = "ReleaseList/Release/ReleaseDetailsByTerritory"
         self._release_artist = text(
             root, f"{shown}/DisplayArtistName", f"{shown}/DisplayArtist/PartyName/FullName"
@@ -163,11 +184,16 @@ class _Message:
     def read(self) -> None:
         """Fill the delivery."""
         delivery = self._delivery
+        references: set[str] = set()
         for resource, reference in self._resources:
-            if local(resource) == "SoundRecording":
-                self._read_recording(resource, reference)
-            else:
+            if local(resource) != "SoundRecording":
                 delivery.pass_over(local(resource), reference or "no reference")
+                continue
+            if reference in references:  # of which of them do releases and deals speak?
+                raise WrongDdex(f"two recordings have the reference {reference[:200]!r}")
+            if reference is not None:
+                references.add(reference)
+            self._read_recording(self._recording(resource, reference))
         delivery.withdrawn += [
             Withdrawal(why, places, release.identifiers, tuple(release.track_ids))
             for release in self._releases
@@ -188,10 +214,10 @@ class _Message:
             if release.deals.end:
                 name = " ".join(release.identifiers.values())[:200] or "a release"
                 yield f"all deals of {name} end by {release.deals.end}"
-        inexact = sorted({code for release in self._releases for code in release.deals.inexact})
-        if inexact:
+        if self._inexact:
+            codes = listed(sorted(self._inexact))
             yield (
-                f"territories that are no countries: {listed(inexact)}. A deal there counts for "
+                f"territories that are no countries: {codes}. A deal there counts for "
                 "the country or everywhere, an exclusion or a withdrawal not at all"
             )
         if self._unhashed:
@@ -215,16 +241,37 @@ class _Message:
             withdrawn=places == NOWHERE and any(release.deals.withdrawn for release in releases),
         )
 
-    def _read_recording(self, recording: Element, reference: str | None) -> None:
-        delivery, name = self._delivery, reference or "no reference"
-        releases = self._releases_of.get(reference or "", [])
+    def _recording(self, element: Element, reference: str | None) -> _Recording:
+        iswc = text(element, "WorkId/ISWC", "IndirectSoundRecordingId/ISWC")
+        isrc = _isrc(element)
+        return _Recording(
+            element=element,
+            reference=reference,
+            isrc=isrc,
+            own_id=isrc or _proprietary_id(element),
+            fields={
+                "title": _title(element),
+                "identifiers": {"iswc": iswc} if iswc else {},
+                "artists": tuple(dict.fromkeys(self._artists(element))),
+                "derivation": Derivation(type="cover") if flag(element, "IsCover") else None,
+                "declared": {
+                    "contains_ai": contains(element, "ContainsAI"),
+                    "has_vocal_performance": flag(element, "HasVocalPerformance"),
+                },
+            },
+            roles=self._roles_in((element, *_by_territory(element))),
+        )
+
+    def _read_recording(self, recording: _Recording) -> None:
+        delivery, name = self._delivery, recording.reference or "no reference"
+        releases = self._releases_of.get(recording.reference or "", [])
         shared = self._shared_of(releases) if releases else self._shared_by_all
-        if flag(recording, "IsComputerGenerated"):
+        if flag(recording.element, "IsComputerGenerated"):
             delivery.notes.append(f"{name[:200]}: IsComputerGenerated states nothing about AI")
-        editions = recording.findall("{*}SoundRecordingEdition")
+        editions = recording.element.findall("{*}SoundRecordingEdition")
         editions.sort(key=lambda edition: text(edition, "Type") == IMMERSIVE)
-        if not editions or _technical(recording):
-            editions.insert(0, recording)
+        if not editions or _technical(recording.element):
+            editions.insert(0, recording.element)
         track_ids: dict[str, None] = {}
         for edition in editions:
             file, why = self._file_of(edition, name)
@@ -246,14 +293,13 @@ class _Message:
             if release.deals.withdrawn:
                 release.track_ids.extend(track_ids)
 
-    def _track_id(self, edition: Element, recording: Element, file: Element | None) -> str:
+    def _track_id(self, edition: Element, recording: _Recording, file: Element | None) -> str:
         """Return the track that every message about a recording means, as far as it has an id."""
-        own = _isrc(edition) or _isrc(recording)
-        own = own or _proprietary_id(edition) or _proprietary_id(recording)
+        own = _isrc(edition) or recording.isrc
+        own = own or _proprietary_id(edition) or recording.own_id
         if own is None:
             place = None if file is None else text(file, *ADDRESSES)
-            place = text(recording, "ResourceReference") or place
-            own = f"{self._delivery.message.message_id}:{place}"
+            own = f"{self._delivery.message.message_id}:{recording.reference or place}"
         return f"{self._sender}:{own}"
 
     def _file_of(self, edition: Element, name: str) -> tuple[Element | None, str]:
@@ -284,35 +330,29 @@ class _Message:
         return usable[0][0], ""
 
     def _upload(
-        self, recording: Element, edition: Element, file: Element, track_id: str, shared: _Shared
+        self, recording: _Recording, edition: Element, file: Element, track_id: str, shared: _Shared
     ) -> Upload:
         digest = _sha256(file)
         self._unhashed += digest is None and file.find("{*}HashSum") is not None
-        iswc = text(recording, "WorkId/ISWC", "IndirectSoundRecordingId/ISWC")
         territories, excluded = shared.places.as_codes()
         about = {
-            "resource_reference": text(recording, "ResourceReference"),
+            "resource_reference": recording.reference,
             "edition": _edition_type(edition),
         }
+        declared = recording.fields["declared"] | {"artwork_contains_ai": shared.artwork}
         return Upload(
             track_id=track_id,
             uri=_address(file, self._folder),
             sha256=digest,
-            title=_title(recording),
-            isrc=_isrc(edition) or _isrc(recording),
-            identifiers=shared.identifiers | ({"iswc": iswc} if iswc else {}),
-            artists=tuple(dict.fromkeys(self._artists(recording))),
-            contributors=tuple(self._contributors(recording, edition)),
-            declared=Declaration(
-                contains_ai=contains(recording, "ContainsAI"),
-                artwork_contains_ai=shared.artwork,
-                has_vocal_performance=flag(recording, "HasVocalPerformance"),
-            ),
+            isrc=_isrc(edition) or recording.isrc,
+            contributors=self._contributors(recording, edition),
             distributor=self._delivery.message.sender_dpid,
             territories=territories,
             excluded_territories=excluded,
-            derivation=Derivation(type="cover") if flag(recording, "IsCover") else None,
             ddex=DdexMessage.model_validate(self._delivery.message.model_dump() | about),
+            **recording.fields
+            | {"declared": Declaration(**declared)}
+            | {"identifiers": shared.identifiers | recording.fields["identifiers"]},
         )
 
     def _name_of(self, element: Element) -> str | None:
@@ -320,10 +360,22 @@ class _Message:
         known = self._parties.get(reference) if reference else None
         return known or text(element, "PartyName/FullName") or reference
 
-    def _contributors(self, recording: Element, edition: Element) -> Iterator[Contributor]:
-        """Yield each contributor once for each extent of AI, with all its roles."""
-        roles: dict[tuple[str, Contains | None, bool], list[str]] = {}
-        sources = dict.fromkeys((recording, edition, *_by_territory(recording)))
+    def _contributors(self, recording: _Recording, edition: Element) -> tuple[Contributor, ...]:
+        """Return each contributor once for each extent of AI, with all its roles."""
+        roles = recording.roles
+        if edition is not recording.element:
+            roles = _merged(roles, self._roles_in((edition,)))
+        self._credited += len(roles)
+        if self._credited > MAX_CREDITED:
+            raise WrongDdex(f"its uploads have more than {MAX_CREDITED} contributors")
+        return tuple(
+            Contributor(name=name, roles=played, ai_contribution=extent, is_generative_ai=machine)
+            for (name, extent, machine), played in roles.items()
+        )
+
+    def _roles_in(self, sources: Iterable[Element]) -> Roles:
+        """Return the contributors that these elements name."""
+        found: dict[tuple[str, Contains | None, bool], list[str]] = {}
         for element in (child for source in sources for child in source):
             if local(element) not in CONTRIBUTORS:
                 continue
@@ -334,14 +386,8 @@ class _Message:
                 continue
             extent = contains(element, "AiContribution")
             key = name, extent or ("All" if machine else None), machine  # by the standard
-            roles.setdefault(key, []).extend(_roles(element))
-        for (name, extent, machine), played in roles.items():
-            yield Contributor(
-                name=name,
-                roles=tuple(dict.fromkeys(played)),
-                ai_contribution=extent,
-                is_generative_ai=machine,
-            )
+            found.setdefault(key, []).extend(_roles(element))
+        return {key: tuple(dict.fromkeys(played)) for key, played in found.items()}
 
     def _artists(self, recording: Element) -> Iterator[str]:
         sources = [recording, *_by_territory(recording)]
@@ -354,6 +400,14 @@ class _Message:
             names = [text(source, "DisplayArtistName") for source in sources]
         # A recording of 3.x need not repeat the artist of its release.
         yield from filter(None, names if any(names) else [self._release_artist])
+
+
+def _merged(roles: Roles, more: Roles) -> Roles:
+    """Return contributors with the roles that they have in either."""
+    again = {
+        key: tuple(dict.fromkeys((*roles.get(key, ()), *played))) for key, played in more.items()
+    }
+    return roles | again
 
 
 def _technical(holder: Element) -> list[Element]:

@@ -22,22 +22,21 @@ RESOURCES: Final = ("ReleaseResourceReference", "LinkedReleaseResourceReference"
 
 @dataclass
 class Deals:
-    """Where deals hold, where they are withdrawn by the reason, and the days on which they end.
+    """Where deals hold, where they are withdrawn by the reason, and the day on which the last ends.
 
-    The end of a deal that has none is an empty text. ``inexact`` are the codes of territories that
-    are no countries: a deal there holds in more places, a withdrawal in fewer.
+    ``end`` is an empty text where one has no end, and None where there is none. Adding deals takes
+    the same time whatever the message has: each of many may be about each of many releases.
     """
 
     allowed: Places = NOWHERE
     withdrawn: dict[str, Places] = field(default_factory=dict)
-    ends: set[str] = field(default_factory=set)
-    inexact: set[str] = field(default_factory=set)
+    end: str | None = None
 
     def add(self, other: "Deals") -> None:
         """Add other deals about the same release."""
         self.allowed |= other.allowed
-        self.ends |= other.ends
-        self.inexact |= other.inexact
+        if other.end is not None:
+            self.ends(other.end)
         for why, places in other.withdrawn.items():
             self.withdraw(why, places)
 
@@ -47,15 +46,14 @@ class Deals:
             return
         self.withdrawn[why] = self.withdrawn.get(why, NOWHERE) | places
 
+    def ends(self, day: str) -> None:
+        """Note when one of them ends."""
+        self.end = day if self.end is None else "" if "" in (day, self.end) else max(day, self.end)
+
     @property
     def exist(self) -> bool:
         """Whether there is any deal."""
-        return bool(self.ends or self.withdrawn)
-
-    @property
-    def end(self) -> str:
-        """The day on which the last one ends; empty: never."""
-        return "" if "" in self.ends else max(self.ends, default="")
+        return self.end is not None or bool(self.withdrawn)
 
     @cached_property
     def open(self) -> Places:
@@ -83,13 +81,17 @@ def release_ids(release: Element) -> dict[str, str]:
 
 
 def releases_of(
-    root: Element, pictures: dict[str | None, Contains]
+    root: Element, pictures: dict[str | None, Contains], inexact: set[str]
 ) -> tuple[list[Release], dict[str, list[Release]]]:
-    """Return all releases of a message, and those of each resource by its reference."""
+    """Return all releases of a message, and those of each resource by its reference.
+
+    ``inexact`` gets the codes of territories that are no countries: a deal there holds in more
+    places, a withdrawal in fewer.
+    """
     made = text(root, "MessageHeader/MessageCreatedDateTime") or ""
     deals: dict[str, Deals] = {}  # by the reference of a release; "": about all
     for element in root.iterfind("{*}DealList/{*}ReleaseDeal"):
-        these = _deals(element, made)
+        these = _deals(element, made, inexact)
         references = dict.fromkeys(map(stripped, element.iterfind("{*}DealReleaseReference")))
         for reference in references or ("",):
             deals.setdefault(reference, Deals()).add(these)
@@ -97,7 +99,7 @@ def releases_of(
     by_resource: dict[str, list[Release]] = {}
     for element in root.iterfind("{*}ReleaseList/{*}*"):
         resources = dict.fromkeys(
-            stripped(part) for part in element.iter() if local(part) in RESOURCES
+            name for part in element.iter() if local(part) in RESOURCES and (name := stripped(part))
         )
         own = {pictures[name] for name in resources if name in pictures}
         release = Release(release_ids(element), own, Deals())
@@ -110,11 +112,11 @@ def releases_of(
     return releases, by_resource
 
 
-def _deals(element: Element, made: str) -> Deals:
+def _deals(element: Element, made: str, inexact: set[str]) -> Deals:
     """Return the deals of one element; those that ended before the message was made are over."""
     deals, ended = Deals(), NOWHERE
     for terms in element.iterfind("{*}Deal/{*}DealTerms"):
-        places, certain = _places(terms, deals.inexact)
+        places, certain = _places(terms, inexact)
         periods = [
             (text(period, "EndDate", "EndDateTime") or "")[:10]
             for period in terms.iterfind("{*}ValidityPeriod")
@@ -128,7 +130,7 @@ def _deals(element: Element, made: str) -> Deals:
             ended |= certain
         else:
             deals.allowed |= places
-            deals.ends.add(end)
+            deals.ends(end)
     if ended != NOWHERE and not deals.exist:
         deals.withdraw("deals ended", ended)
     return deals

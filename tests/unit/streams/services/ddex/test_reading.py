@@ -1,13 +1,16 @@
 """DDEX messages from outside: what they give, and what is refused."""
 
-import time
+import tracemalloc
 from base64 import b64decode
+from collections.abc import Callable
+from cProfile import Profile
 from pathlib import Path
 
 import pytest
 
 from streams.contract.records import Contributor, Declaration, Upload
 from streams.policy.features import conflicts
+from streams.services.ddex import reading
 from streams.services.ddex.reading import VERSIONS, parse, read
 from streams.services.ddex.xml import MAX_BYTES, WrongDdex
 from tests.support.ern import (
@@ -154,22 +157,79 @@ def test_what_is_refused_and_why(content: bytes, text: str) -> None:
         parse(content, HERE)
 
 
-def test_time_grows_with_the_message_and_no_faster() -> None:
-    def seconds(recordings: int) -> float:
-        names = [f"A{number}" for number in range(recordings)]
-        tracks = [recording("4.3", name, "USRC17607839", "One") for name in names]
-        images = IMAGE * recordings
-        album = bundle("R0", "1", *names) + "".join(bundle(f"R{name}", "1", name) for name in names)
-        deals = (
-            "".join(deal(f"R{name}", "DE", "NO") for name in names) + deal("", "SE") * recordings
-        )
-        content = release("4.3", *tracks, images, releases=album, deals=deals)
-        begun = time.process_time()
-        assert len(parse(content, HERE).uploads) == recordings
-        return time.process_time() - begun
+def ordinary(count: int) -> bytes:
+    """An album and its single tracks, with pictures and deals."""
+    names = [f"A{number}" for number in range(count)]
+    tracks = [recording("4.3", name, "USRC17607839", "One") for name in names]
+    album = bundle("R0", "1", *names) + "".join(bundle(f"R{name}", "1", name) for name in names)
+    deals = "".join(deal(f"R{name}", "DE", "NO") for name in names) + deal("", "SE") * count
+    return release("4.3", *tracks, IMAGE * count, releases=album, deals=deals)
 
-    few = min(seconds(100) for _ in range(3))
-    assert seconds(800) < 3 * 8 * few  # quadratic: 64 times
+
+def ids_of_editions(count: int) -> bytes:
+    """A recording with many ids that are none, and as many editions without one."""
+    ids = "<ResourceId><ProprietaryId/></ResourceId>" * count
+    editions = "<SoundRecordingEdition/>" * count
+    track = recording("4.3", "A1", "?", "One").replace("<ISRC>?</ISRC>", "")
+    return release("4.3", track.replace("</SoundRecording>", f"{ids}{editions}</SoundRecording>"))
+
+
+@pytest.mark.parametrize("made", [ordinary, ids_of_editions])
+def test_time_grows_with_the_message_and_no_faster(made: Callable[[int], bytes]) -> None:
+    def calls(count: int) -> int:
+        """Return how many functions are called: time depends on what else runs."""
+        content, profile = made(count), Profile()
+        profile.runcall(parse, content, HERE)
+        return sum(entry.callcount for entry in profile.getstats())
+
+    assert calls(320) < 3 * 8 * calls(40)  # quadratic: 64 times
+
+
+def many_deals(count: int) -> bytes:
+    """One recording in many releases, and deals about all of them that end on as many days."""
+    releases = "".join(bundle(f"R{number}", "1", "A1") for number in range(count))
+    ends = "".join(
+        f"<Deal><DealTerms><TerritoryCode>X{day}</TerritoryCode>"
+        f"<ValidityPeriod><EndDate>9{day:09}</EndDate></ValidityPeriod></DealTerms></Deal>"
+        for day in range(count)
+    )
+    track = recording("4.3", "A1", "USRC17607839", "One")
+    deals = f"<ReleaseDeal>{ends}</ReleaseDeal>"
+    return release("4.3", track, releases=releases, deals=deals)
+
+
+def test_memory_grows_with_the_message_and_no_faster() -> None:
+    def peak(count: int) -> int:
+        content = many_deals(count)
+        tracemalloc.start()
+        try:
+            parse(content, HERE)
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    assert peak(800) < 3 * 8 * peak(100)  # quadratic: 64 times
+
+
+def test_two_recordings_of_one_reference_are_refused() -> None:
+    """Each of many releases would be about each of them."""
+    track = recording("4.3", "A1", "USRC17607839", "One")
+    with pytest.raises(WrongDdex, match="two recordings have the reference 'A1'"):
+        of_release("4.3", track, track)
+
+
+def test_editions_do_not_multiply_the_contributors_without_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def with_editions(count: int) -> str:
+        editions = "".join(IMMERSIVE.format(isrc=f"USRC176{n:05}") for n in range(count))
+        whole = recording("4.3", "A1", "USRC17607839", "One")
+        return whole.replace("</SoundRecording>", f"{editions}</SoundRecording>")
+
+    monkeypatch.setattr(reading, "MAX_CREDITED", 20)
+    assert len(of_release("4.3", with_editions(9)).uploads) == 10
+    with pytest.raises(WrongDdex, match="more than 20 contributors"):
+        of_release("4.3", with_editions(10))
 
 
 def test_a_file_name_need_not_be_utf8() -> None:
