@@ -41,7 +41,7 @@ class AudioFacts:
     channels_cancel: float = 0.0
     """Share of the recording in which the channels cancel: the loudest is analysed there."""
     channels_differ: float = 0.0
-    """1 where the first two channels have nothing in common, 0 where they are alike."""
+    """1 where the first two channels are unrelated or opposed, 0 where they are alike."""
 
 
 @dataclass(frozen=True)

@@ -35,10 +35,10 @@ class Mixdown:
         mono = to_mono(chunk)
         channels, power, mix = len(chunk), _power(chunk), _power(mono)
         self._samples += len(mono)
-        if channels > 1:
-            self._compare(chunk, power, mix)
         if channels**2 * mix >= CANCELS * power:
             self._loudest = None
+            if channels > 1:
+                self._compare(chunk, power, mix)
         else:
             self._cancelled += len(mono)
             if self._loudest is None or self._loudest >= channels:
@@ -50,7 +50,7 @@ class Mixdown:
         return mono
 
     def _compare(self, chunk: FloatArray, power: float, mix: float) -> None:
-        """Add up what the first two channels have in common."""
+        """Add up what the first two channels have in common, where they are heard together."""
         left = _power(chunk[0])
         self._left += left
         if len(chunk) == 2:
@@ -67,11 +67,14 @@ class Mixdown:
 
     @property
     def difference(self) -> float:
-        """0 where the first two channels are alike up to level and sign, 1 where unrelated."""
+        """0 where the first two channels are alike up to level, 1 where unrelated or opposed.
+
+        Where they are opposed, the mix has little of what a listener hears.
+        """
         if min(self._left, self._right) <= ONE_SIDED * max(self._left, self._right):
             return 0.0
-        related = abs(self._common) / float(np.sqrt(self._left * self._right))
-        return max(0.0, 1.0 - related)
+        related = self._common / float(np.sqrt(self._left * self._right))
+        return min(1.0, max(0.0, 1.0 - related))
 
 
 def _power(samples: FloatArray) -> float:

@@ -121,7 +121,8 @@ class HumanScores:
 
     def p_value(self, score: float, seconds: float) -> float:
         """Return the conformal p-value of a score."""
-        return (1 + self.as_strong(score, seconds)) / (self.performances + 1)
+        # weights are rounded: all of them may add up to a little more than their number
+        return min(1.0, (1 + self.as_strong(score, seconds)) / (self.performances + 1))
 
     def is_finding(self, score: float, seconds: float, alpha: float) -> bool:
         """Whether so strong a score is rarer than ``alpha`` among human recordings.

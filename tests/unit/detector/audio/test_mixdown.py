@@ -61,6 +61,17 @@ def test_the_channel_that_is_heard_stays_the_same_while_channels_cancel() -> Non
     assert mixdown.cancelled_share == pytest.approx(2 / 3)
 
 
+@pytest.mark.parametrize("level", [1.0, 1.5, 2.0, 2.8])
+def test_a_sound_that_only_the_mix_lacks_makes_channels_differ(level: float) -> None:
+    """Heard in both channels, louder than what the mix has; too quiet to count as cancelled."""
+    middle, side = noise()[0], np.float32(level) * noise()[0]
+    chunk = np.stack((middle + side, middle - side))
+    mixdown = Mixdown()
+    assert abs(np.corrcoef(mixdown.feed(chunk), side)[0, 1]) < 0.1
+    assert mixdown.cancelled_share == 0
+    assert mixdown.difference > 0.95
+
+
 @pytest.mark.parametrize("channels", [2, 3, 6, 8])
 def test_unrelated_channels_differ(channels: int) -> None:
     unrelated, alike = Mixdown(), Mixdown()

@@ -28,6 +28,12 @@ def test_the_p_value_counts_human_recordings_and_the_track_itself(
     assert calibrated.humans.as_strong(score, 20) == as_high
 
 
+def test_a_p_value_is_at_most_one() -> None:
+    """Weights of recordings need not add up to a whole number of performances."""
+    values, weights = np.array([0.0, 1.0], np.float32), np.array([0.6, 0.6], np.float32)
+    assert HumanScores(values, weights, LengthScale(0.0, 1.0, 1.0)).p_value(-5.0, 20) == 1.0
+
+
 @given(SCORES, st.sampled_from([0.02, 0.05, 0.1, 0.2]))
 def test_at_most_a_share_alpha_of_exchangeable_tracks_is_flagged(
     scores: list[float], alpha: float
