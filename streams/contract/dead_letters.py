@@ -172,10 +172,11 @@ def read(
 
 
 def sender_of(message: Message) -> str:
-    """Return the distributor that a message names, if only by its claim; empty: unknown."""
+    """Return whose message it is (``Upload.sender``), if only by its claim; empty: unknown."""
     try:
-        return str(orjson.loads(message.value or b"")["upload"]["distributor"] or "")
-    except (ValueError, KeyError, TypeError):
+        upload = orjson.loads(message.value or b"")["upload"]
+        return str(upload.get("holder") or upload.get("distributor") or "")
+    except (ValueError, KeyError, TypeError, AttributeError):
         return ""
 
 
@@ -188,7 +189,8 @@ class Limit:
     anything is left, the reasons in ``OURS`` decide, and how the last events of other senders
     ended in this process: our own fault would end those, too. A process in which nothing has ended
     well yet is judged after a quarter of the window: each start of a broken deployment costs so
-    many events, and each end of a pause.
+    many events, and each end of a pause. Where one sender with a name has sent nearly all, only the
+    reasons in ``OURS`` count then, too: a worker that starts beside its flood holds up no other.
     """
 
     share: float
@@ -207,7 +209,7 @@ class Limit:
         self._proved = self._proved or reason is None
         events, is_full = len(self._recent), len(self._recent) > self.window
         is_proof = events > max(MIN_PROOF, self.window // 4) and self._judged() == 1
-        if not self._proved and (is_full or is_proof):
+        if not self._proved and (is_proof or (is_full and not self._is_of_one())):
             self._recent.clear()
             return f"the first {events} events since the start or the last pause are dead letters"
         if not is_full:
@@ -222,6 +224,13 @@ class Limit:
             f"{dead} of the last {self.window} events are dead letters, without the worst sender "
             f"{share:.0%} (limit {self.share:.0%})"
         )
+
+    def _is_of_one(self) -> bool:
+        """Whether hardly any event is of another than one known sender, and our side seems well."""
+        senders = Counter(one[0] for one in self._recent if one is not None)
+        (sender, most), *_ = senders.most_common(1) or [("", 0)]
+        lone = sender != "" and len(self._recent) - most < MIN_PROOF
+        return lone and self._judged() <= self.share
 
     def _judged(self) -> float:
         """Return the share that counts."""

@@ -15,6 +15,7 @@ from streams.contract.records import Aigc, Mark, MarkKind, MarkStrength
 VERSION: Final = "2"
 """Of the table and the reading: files that were read by another version are read again."""
 MAX_MARKS: Final = 20
+LONGEST: Final = 200  # characters of what a mark names
 MAX_GRAPHS: Final = 4
 MAX_NODES: Final = 5_000
 MAX_NESTING: Final = 3  # of an AIGC tag in objects and quotes
@@ -94,7 +95,8 @@ def marks_of_aigc(tag: Aigc | None) -> tuple[Mark, ...]:
     if tag is None or tag.producer is None:
         return ()
     marks = _matches("aigc", tag.producer)
-    return tuple(mark.model_copy(update={"song_id": tag.produce_id}) for mark in marks)
+    song = tag.produce_id and tag.produce_id[:LONGEST]
+    return tuple(mark.model_copy(update={"song_id": song}) for mark in marks)
 
 
 def marks_of_manifest(
@@ -135,13 +137,13 @@ def merged(marks: Iterable[Mark]) -> tuple[Mark, ...]:
 def _matches(key: str, text: str, shown: str | None = None) -> Iterator[Mark]:
     for row in TABLE:
         if key in row.keys and (match := row.pattern.search(text[:5_000])):
-            named = {name: value[:200] for name, value in match.groupdict().items() if value}
+            named = {name: value[:LONGEST] for name, value in match.groupdict().items() if value}
             yield Mark(generator=row.generator, kind=row.kind, strength=row.strength,
                        place=shown or key, **named)  # fmt: skip
 
 
 def _first(data: Mapping[str, Any], names: Iterable[str]) -> str | None:
-    return next((data[name][:200] for name in names if isinstance(data.get(name), str)), None)
+    return next((data[name][:LONGEST] for name in names if isinstance(data.get(name), str)), None)
 
 
 def _nodes(text: str) -> Iterator[str]:

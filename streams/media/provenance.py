@@ -269,7 +269,7 @@ def _training(manifest: Mapping[str, Any]) -> dict[str, str]:
     for assertion in _assertions(manifest, *TRAINING):
         for name, entry in assertion.get("data", {}).get("entries", {}).items():
             use = entry.get("use") if isinstance(entry, Mapping) else entry
-            if use in ("allowed", "notAllowed", "constrained"):
+            if use in ("allowed", "notAllowed", "constrained") and len(uses) < MAX_ITEMS:
                 uses[str(name)[:100]] = use
     return uses
 

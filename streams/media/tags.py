@@ -168,7 +168,7 @@ def _frame(name: bytes, content: bytes, tags: _Gathered) -> None:
             content = _split(_split(content, encoding)[1], encoding)[1]
             tags.objects.append((media_type.lower(), content))
         case _ if name[:1] == b"T":
-            for text in _text(content, encoding).split("\0"):
+            for text in _text(content, encoding).split("\0", MAX_TAGS)[:MAX_TAGS]:
                 tags.add(NAMES.get(key, key), text)
 
 
@@ -216,7 +216,7 @@ def _ape_items(items: bytes, count: int, tags: _Gathered) -> None:
         key, content = items[at + 8 : end], items[end + 1 : end + 1 + size]
         at = end + 1 + size
         if not flags & 0x06:  # text in UTF-8
-            for text in content.decode("utf-8", "replace").split("\0"):
+            for text in content.decode("utf-8", "replace").split("\0", MAX_TAGS)[:MAX_TAGS]:
                 tags.add(key.decode("latin-1"), text)
 
 

@@ -3,11 +3,15 @@
 ``processor`` is fingerprint | classify | decide | ledger | redecide | catalogue | follow-REPLICA.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from prometheus_client import REGISTRY, Counter, Gauge, Histogram, Metric
 from prometheus_client.registry import Collector
+
+MOST_NAMES: Final = 100
+LONGEST_NAME: Final = 100
+OTHER: Final = "other"
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 
@@ -354,6 +358,26 @@ def begin_console() -> None:
     """Start the counters of the console at 0."""
     for result in ("delivered", "failed", "given_up"):
         WEBHOOKS.labels(result)
+
+
+class Names:
+    """Values of a label that files and records of others choose: so many, then ``other``.
+
+    Each new one is a series of its own, here and in every Prometheus, for ever.
+    """
+
+    def __init__(self, known: Iterable[str] = ()) -> None:
+        """``known`` are always among them."""
+        self._names = set(known)
+        self._most = len(self._names) + MOST_NAMES
+
+    def __call__(self, name: str) -> str:
+        """Return the value of the label for a name."""
+        if name not in self._names:
+            if len(self._names) >= self._most or len(name) > LONGEST_NAME:
+                return OTHER
+            self._names.add(name)
+        return name
 
 
 def begin(processor: str) -> None:

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 import structlog
 from pydantic import ValidationError
@@ -23,6 +24,7 @@ from streams.runtime.health import Health
 log = structlog.get_logger()
 
 CONDITION = "decode_processes_run"
+DETECTORS: Final = metrics.Names()  # a decode process in foreign hands may name any
 
 
 @dataclass(frozen=True)
@@ -44,13 +46,13 @@ class ContentDecoder:
     store: ArtefactStore
     pool: DecodePool
     turns: FairSlots
-    """Of the pool's processes, by distributor: a file may take minutes."""
+    """Of the pool's processes, by sender: a file may take minutes."""
     threads: ThreadPoolExecutor
     trust: str
     """Names the trust anchors: provenance is kept for each, since its validity depends on them."""
     _locks: dict[str, asyncio.Lock] = field(default_factory=dict)
 
-    async def decode_and_store(self, path: Path, sha256: str, distributor: str) -> Content:
+    async def decode_and_store(self, path: Path, sha256: str, sender: str) -> Content:
         """Decode a file and store what is known of its content; read it where it is stored.
 
         Raises:
@@ -66,7 +68,7 @@ class ContentDecoder:
                 if known is not None:
                     metrics.DECODES.labels("reused").inc()
                     return known
-                async with self.turns.turn(distributor):
+                async with self.turns.turn(sender):
                     with tracing.stage(FINGERPRINT.name, "decode"):
                         decoded = await self.pool.decode(path)
                 with tracing.stage(FINGERPRINT.name, "store"):
@@ -95,7 +97,7 @@ class ContentDecoder:
         for code in () if provenance is None else provenance.codes:
             if code.startswith(WATERMARK_FAILED):
                 detector, _, error = code.removeprefix(WATERMARK_FAILED).strip().partition(": ")
-                metrics.WATERMARK_FAULTS.labels(detector).inc()
+                metrics.WATERMARK_FAULTS.labels(DETECTORS(detector)).inc()
                 log.error("watermark_failed", detector=detector, error=error, sha256=sha256)
         return Content(facts, acoustics, provenance)
 

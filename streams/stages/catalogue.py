@@ -20,6 +20,7 @@ PLACES: Final = (Path(__file__).parents[2] / EXAMPLE, Path(__file__).parents[1] 
 
 def run_catalogue(settings: Settings) -> int:
     """Run the example until a signal; return the exit code."""
+    os.umask(0o077)  # where it is the first to open the ledger on SQLite, it makes the file
     record_batches.install()
     if not settings.leave_groups:
         group_leave.install()

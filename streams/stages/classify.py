@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
+from typing import Final
 
 import structlog
 
@@ -30,6 +31,7 @@ from streams.contract.records import (
     TrackFingerprinted,
     stable_id,
 )
+from streams.media import marks
 from streams.media.artefacts import ArtefactStore
 from streams.runtime import metrics
 from streams.runtime.health import Health
@@ -44,6 +46,7 @@ log = structlog.get_logger()
 
 NAME = processes.CLASSIFY.name
 ABSTENTIONS = frozenset({Outcome.UNCERTAIN, Outcome.NOT_ASSESSABLE})
+GENERATORS: Final = metrics.Names(row.generator for row in marks.TABLE)
 
 
 @dataclass(frozen=True)
@@ -105,10 +108,10 @@ class Classifying:
 
     def _count(self, analysis: Analysis, provenance: Provenance) -> None:
         metrics.OUTCOMES.labels(analysis.outcome.value, self.model.name).inc()
-        marks = {(one.generator, one.kind == "watermark") for one in provenance.marks}
-        for generator, watermark in marks:
+        named = {(one.generator, one.kind == "watermark") for one in provenance.marks}
+        for generator, watermark in named:
             counter = metrics.WATERMARKS if watermark else metrics.MARKED
-            counter.labels(generator, analysis.outcome.value, self.model.name).inc()
+            counter.labels(GENERATORS(generator), analysis.outcome.value, self.model.name).inc()
         if analysis.outcome in ABSTENTIONS:
             why = analysis.reason or analysis.outcome.value
             metrics.ABSTAINED.labels(why, self.model.name).inc()

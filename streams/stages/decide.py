@@ -44,8 +44,7 @@ async def _open(settings: Settings, health: Health) -> AsyncIterator[Handler]:
 
         async def handle(event: TrackClassified) -> Sequence[Output]:
             records, bundle = await asyncio.to_thread(decided, event)
-            distributor = event.upload.distributor or ""
-            tripped = breaker.saw(records, bundle, distributor, datetime.now(UTC))
+            tripped = breaker.saw(records, bundle, event.upload.sender, datetime.now(UTC))
             count_decision(records)
             declared = event.upload.declared.contains_ai or "Unknown"
             metrics.DECLARED.labels(declared, event.analysis.outcome.value).inc()

@@ -63,7 +63,7 @@ class Fingerprinting:
         """Return the fingerprinted event."""
         in_thread = partial(asyncio.get_running_loop().run_in_executor, self.threads)
         sender = self.fetcher.sender(event.upload.uri)
-        whose = event.upload.distributor or ""
+        whose = event.upload.sender
         async with self.senders.turn(sender, whose) as answered, self.slots.turn(whose):
             with tracing.stage(NAME, "fetch"):
                 fetched = await self._fetch(event)

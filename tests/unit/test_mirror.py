@@ -20,7 +20,6 @@ EXCEPTIONS = {
     "streams/runtime/kafka/errors": "two classes of errors without a body",
     "streams/store/account_tables": TABLES,
     "streams/known/tables": "tables: test_sql and test_postgres make and fill them",
-    "streams/stages/catalogue": "runs an example: tests/unit/examples/test_catalogue_consumer.py",
     "detector/types": "plain data classes",
     "detector/matching/classes": "an enumeration: test_match_classes is about its members",
     "models/training/references": "writes what tests/unit/models/learning/test_references.py reads",

@@ -21,6 +21,7 @@ from streams.contract.records.base import (
 )
 from streams.contract.vocabulary import Component, Contains, Derivative
 
+BY_US: Final = {"stated_by", "holder"}  # fields of an upload that its deliverer does not state
 AHEAD: Final = timedelta(minutes=5)  # so much may the clocks of two machines differ
 
 
@@ -115,11 +116,18 @@ class Upload(Record):
     # "distributor": by a key bound to it, which is believed about itself alone. Null: the platform.
     stated_by: Literal["distributor"] | None = None
     excluded_territories: tuple[Territory, ...] | None = None
+    # Whoever holds the key by which it came, where that is bound to several distributors.
+    holder: Identifier | None = None
+
+    @property
+    def sender(self) -> str:
+        """Who hands it in, whatever distributors it has keys for; empty: unknown."""
+        return self.holder or self.distributor or ""
 
     @property
     def upload_id(self) -> str:
         """Deterministic: the same delivery of the same content is the same upload."""
-        exclude = {"stated_by", "uri"} if self.sha256 else {"stated_by"}
+        exclude = BY_US | {"uri"} if self.sha256 else BY_US
         facts = self.model_dump_json(exclude_none=True, exclude=exclude)
         return stable_id("upl", facts)
 

@@ -48,6 +48,7 @@ NOT_OF_A_MESSAGE: Final = (OwnSideAway, Fatal, NotYet)
 MOST_FAILURES: Final = 4  # of single messages before the first success: then our side fails
 OTHERS: Final = 20  # events that end well while one fails again and again: it is to blame
 CONDITION: Final = "dead_letters_within_limit"  # in ``/ready``
+REASONS: Final = metrics.Names()  # a decode process in foreign hands may say any
 
 
 class UnreadableBatch(SingleReason, reason="unreadable_batch"):
@@ -250,7 +251,7 @@ class Handling:
             reason = buried.error.reason
             sender = dead_letters.sender_of(buried.message)
             self._dead.append((buried.message.origin, reason, sender))
-            metrics.DEAD_LETTERS.labels(self._processor, reason).inc()
+            metrics.DEAD_LETTERS.labels(self._processor, REASONS(reason)).inc()
             with spans.within(buried.message.origin):
                 tracing.failed(reason)
                 log.warning(

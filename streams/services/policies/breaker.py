@@ -1,8 +1,8 @@
 """A breaker for rules: a restrictive rule that suddenly holds for far more tracks is disabled.
 
 A binomial test of each worker compares the last ``WINDOW`` decisions with all before. The
-distributor with most hits is left out, so that one key's uploads disable no rule for all. An
-installation with a single distributor is judged by that one. The event
+sender with most hits is left out, so that one key's uploads disable no rule for all. An
+installation with a single sender is judged by that one. The event
 (``policies.changed``, state ``tripped``) holds until a person enables the rule again
 (``earmark policy enable``); earlier decisions stay. The ledger gets it from the topic: there is no
 transaction of a person's that an entry of the audit log could belong to.
@@ -29,22 +29,22 @@ WINDOW: Final = 200
 BASELINE: Final = 1_000  # decisions before anything is judged
 JUMP: Final = 3.0  # times the rate of before, at least
 SURE: Final = 6.0  # standard deviations beyond it, at least
-LEAST: Final = 50  # decisions of other distributors in the window, to be judged by
+LEAST: Final = 50  # decisions of other senders in the window, to be judged by
 FLOOR: Final = 0.02  # a rate of before below this counts as this
 
 
 class _Rate:
-    """How often one rule held: all before the window, and in the window, by distributor."""
+    """How often one rule held: all before the window, and in the window, by sender."""
 
     def __init__(self) -> None:
         self.before = self.before_hits = 0
         self.recent: deque[tuple[bool, str]] = deque(maxlen=WINDOW)
 
-    def saw(self, hit: bool, distributor: str) -> None:
+    def saw(self, hit: bool, sender: str) -> None:
         if len(self.recent) == WINDOW:
             self.before += 1
             self.before_hits += self.recent[0][0]
-        self.recent.append((hit, distributor))
+        self.recent.append((hit, sender))
 
     def jump(self, *, leave_out: bool) -> tuple[int, int] | None:
         """Return hits and decisions of the window that are a jump; None: there is none."""
@@ -52,7 +52,7 @@ class _Rate:
             return None
         hits, decisions = sum(hit for hit, _ in self.recent), WINDOW
         if leave_out:
-            worst, most = Counter(sender for hit, sender in self.recent if hit).most_common(1)[0]
+            worst, most = Counter(one for hit, one in self.recent if hit).most_common(1)[0]
             hits, decisions = hits - most, WINDOW - sum(one == worst for _, one in self.recent)
         if decisions < LEAST:
             return None
@@ -70,14 +70,14 @@ class Breaker:
         self._digest = ""
         self._rates: dict[str, _Rate] = {}
         self._tripped: set[str] = set()
-        self._distributors: set[str] = set()  # two at most: whether there are several
+        self._senders: set[str] = set()  # two at most: whether there are several
 
     def saw(
-        self, records: DecisionRecords, bundle: Bundle, distributor: str, now: datetime
+        self, records: DecisionRecords, bundle: Bundle, sender: str, now: datetime
     ) -> list[PolicyChanged]:
         """Count one decision; return the switches of rules that must go off."""
-        if len(self._distributors) < 2:
-            self._distributors.add(distributor)
+        if len(self._senders) < 2:
+            self._senders.add(sender)
         if bundle.digest != self._digest:  # a new policy has no before
             self._digest, self._rates, self._tripped = bundle.digest, {}, set()
         hits = {hit.rule_id for hit in records.decided.rules}
@@ -87,8 +87,8 @@ class Breaker:
             if not acts or rule.id in self._tripped:
                 continue
             rate = self._rates.setdefault(rule.id, _Rate())
-            rate.saw(rule.id in hits, distributor)
-            if rule.id in hits and (jump := rate.jump(leave_out=len(self._distributors) > 1)):
+            rate.saw(rule.id in hits, sender)
+            if rule.id in hits and (jump := rate.jump(leave_out=len(self._senders) > 1)):
                 self._tripped.add(rule.id)
                 tripped.append(_switch(rule, rate, jump, bundle, now))
         return tripped
@@ -104,7 +104,7 @@ def _switch(
         f"and for {before:.2%} of {rate.before} before"
     )
     if decisions < WINDOW:
-        why += " (without the distributor with most)"
+        why += " (without the sender with most)"
     metrics.RULES_TRIPPED.labels(rule.id).inc()
     log.error("rule_tripped", rule=rule.id, why=why)
     return switched(bundle.ref, rule.id, "tripped", "breaker", why, now)

@@ -19,6 +19,7 @@ from anyio import CancelScope, to_thread
 from detector.errors import Transient
 from streams.contract import topics
 from streams.contract.records import Upload, UploadReceived, stable_id
+from streams.contract.records.uploads import BY_US
 from streams.media.kept_audio import KeptFile
 from streams.runtime.settings import Settings
 from streams.services.accounts.keys import Key
@@ -147,7 +148,7 @@ def take_in(
             detail = "this key uploads files and web addresses: others are read in our name"
             raise ProblemError(403, "not_your_address", detail)
     event = UploadReceived(upload_id=upload.upload_id, upload=upload, uploaded_at=now)
-    stated = upload.model_dump_json(exclude_none=True, exclude={"stated_by"})
+    stated = upload.model_dump_json(exclude_none=True, exclude=BY_US)
     digest = hashlib.sha256(stated.encode()).hexdigest()
     with resources.ledger.transaction() as connection:
         audit.lock(connection)  # the same key twice at once: the second must see the first
@@ -190,7 +191,11 @@ def _of_key(upload: Upload, key: Key) -> Upload:
     if upload.uploader is not None:
         detail = "uploader is what the platform knows of an account: this key states nothing of it"
         raise ProblemError(403, "not_your_statement", detail)
-    changes = {"distributor": upload.distributor or own[0], "stated_by": "distributor"}
+    changes = {
+        "distributor": upload.distributor or own[0],
+        "stated_by": "distributor",
+        "holder": stable_id("holder", *own) if len(own) > 1 else None,
+    }
     return upload.model_copy(update=changes)
 
 

@@ -106,10 +106,19 @@ def test_a_flood_of_one_sender_stops_nothing_once_something_ended_well(sender: s
     count(limit, 500, "undecodable", sender)
 
 
-def test_a_process_that_begins_with_one_bad_sender_has_the_whole_window() -> None:
+def test_a_process_that_begins_with_senders_without_a_name_has_the_whole_window() -> None:
     limit = Limit(share=0.9, window=20)
-    count(limit, 20, "missing_file", "all")
-    assert "first 21 events" in (limit.count("missing_file", "all") or "")
+    count(limit, 20, "missing_file")
+    assert "first 21 events" in (limit.count("missing_file") or "")
+
+
+def test_a_process_that_begins_with_a_flood_of_one_sender_goes_on() -> None:
+    """A worker that is started since there is so much to do must not pause for it."""
+    limit = Limit(share=0.9, window=20)
+    count(limit, 9, "missing_file", "another")
+    count(limit, 500, "missing_file", "bad")
+    count(limit, 1)
+    count(limit, 500, "missing_file", "bad")
 
 
 def test_an_error_that_one_sender_provokes_stops_no_other() -> None:
@@ -133,6 +142,9 @@ def test_reasons_of_our_side_count_for_every_sender() -> None:
     ("value", "sender"),
     [
         (received(distributor="Label A").to_bytes(), "Label A"),
+        (received(distributor="Label A", holder="A and B").to_bytes(), "A and B"),
+        (received(holder="A and B").to_bytes(), "A and B"),
+        (b'{"upload": {"holder": null, "distributor": null}}', ""),
         (fingerprinted().to_bytes(), ""),
         (b"junk", ""),
         (b"[1]", ""),
@@ -140,7 +152,9 @@ def test_reasons_of_our_side_count_for_every_sender() -> None:
         (None, ""),
     ],
 )
-def test_the_sender_is_the_distributor(value: bytes | None, sender: str) -> None:
+def test_the_sender_is_the_holder_of_the_key_or_the_distributor(
+    value: bytes | None, sender: str
+) -> None:
     assert sender_of(replace(MESSAGE, value=value)) == sender
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 import pytest
 
 from streams.contract.records import Aigc, Extent, Mark, Provenance
-from streams.media.marks import aigc_of, marks_of
+from streams.media.marks import aigc_of, marks_of, marks_of_aigc
 from tests.support.signing import wav
 from tests.support.tagging import ape, freeform, id3, id3v1, info, with_chunk
 from tests.unit.streams.media.test_provenance import (
@@ -185,6 +185,12 @@ def test_an_aigc_tag_has_many_spellings(tag: str, label: str) -> None:
     facts = aigc_of([("aigc", tag)])
     assert facts is not None
     assert facts.label == label
+
+
+def test_a_mark_names_a_song_by_a_short_id() -> None:
+    tag = json.dumps({"Label": "1", "ContentProducer": "Mureka", "ProduceID": "x" * 1_900})
+    (mark,) = marks_of_aigc(aigc_of([("aigc", tag)]))
+    assert mark.song_id == "x" * 200
 
 
 @pytest.mark.parametrize(

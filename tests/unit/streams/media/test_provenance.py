@@ -158,6 +158,16 @@ def test_reservations_of_training_are_read(tmp_path: Path) -> None:
     assert facts.training_mining == {"cawg.ai_generative_training": "notAllowed"}
 
 
+def test_reservations_of_many_names_are_bounded(tmp_path: Path) -> None:
+    """So many that the answer of the decode process would be refused: the file is decoded."""
+    entries = {f"use {number:0>90}": {"use": "notAllowed"} for number in range(5_000)}
+    many = {"label": "cawg.training-mining", "data": {"entries": entries}}
+    facts = provenance_of(SIGNATORY.sign(wav(), assertions=[many]), tmp_path)
+    assert facts is not None
+    assert facts.state == "trusted"
+    assert 0 < len(facts.training_mining) <= 50
+
+
 def test_a_file_that_says_nothing(tmp_path: Path) -> None:
     assert provenance_of(wav(), tmp_path) is None
     assert provenance_of(b"no audio at all, c2pa", tmp_path) is None

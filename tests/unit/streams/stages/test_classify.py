@@ -27,7 +27,9 @@ from streams.contract.records import (
     Upload,
 )
 from streams.media.artefacts import ArtefactStore
+from streams.runtime import metrics
 from streams.services.scoring import Batcher, ShadowModel, compare
+from streams.stages import classify as stage
 from streams.stages.classify import Classifying
 from tests.support.events import match
 from tests.support.makers import silence
@@ -146,6 +148,25 @@ def test_marks_are_counted_by_what_the_detector_answers(store: ArtefactStore) ->
     asyncio.run(classified(store, reference, provenance=Provenance(marks=marks)))
     after = count("Suno"), count("Lyria"), count("Tonemaker"), count("Tonemaker", "watermarks")
     assert [new - old for old, new in zip(before, after, strict=True)] == [1, 1, 0, 1]
+
+
+def test_marks_of_any_name_make_no_series_without_end(
+    store: ArtefactStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever writes events, or takes a decode process over, may name any generator."""
+    names = [f"Generator {number}" for number in range(5_000)]
+    marks = [Mark(generator=one, kind="tag", strength="strong", place="comment") for one in names]
+    reference = put(store, observation(1).to_bytes())
+    monkeypatch.setattr(stage, "GENERATORS", metrics.Names())
+    asyncio.run(classified(store, reference, provenance=Provenance(marks=tuple(marks))))
+    series = [
+        sample.labels["generator"]
+        for metric in metrics.MARKED.collect()
+        for sample in metric.samples
+        if sample.name.endswith("_total")
+    ]
+    assert metrics.OTHER in series
+    assert len(set(series)) < 2 * metrics.MOST_NAMES
 
 
 def test_the_same_event_gives_the_same_record(store: ArtefactStore) -> None:

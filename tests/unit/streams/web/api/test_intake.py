@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import select
 
 from streams.contract import topics
+from streams.contract.records import Upload
 from streams.media.kept_audio import Arriving
 from streams.stages.ledger import project
 from streams.store.account_tables import AUDIT
@@ -86,6 +87,25 @@ def test_the_record_states_that_a_distributor_states_it(console: Console) -> Non
     latest = program.get("uploads").json()["items"][0]
     assert latest["upload"]["track_id"] == "T-2"
     assert "stated_by" not in latest["upload"]
+
+
+def test_a_key_of_several_distributors_is_one_sender_whatever_it_states(console: Console) -> None:
+    """Else it had the turns of many, and its bad files looked like a fault of ours."""
+
+    def uploaded(*owners: str, **fields: str) -> Upload:
+        program = console.program("ingest", *owners)
+        stated = ONE | {"track_id": f"T-{len(uploads)}"} | fields
+        assert program.post("uploads", json=stated).status_code == 202
+        uploads.append(Upload.model_validate(program.get("uploads").json()["items"][0]["upload"]))
+        return uploads[-1]
+
+    uploads: list[Upload] = []
+    first = uploaded("A", "B", distributor="A")
+    assert first.sender not in ("", "A", "B")
+    assert uploaded("B", "A", distributor="B", holder="B").sender == first.sender
+    assert uploaded("C", "A", distributor="C").sender != first.sender
+    assert uploaded("A", holder="Z").sender == "A"
+    assert first.upload_id == first.model_copy(update={"holder": None}).upload_id
 
 
 @pytest.mark.parametrize("before", ["A", None])
