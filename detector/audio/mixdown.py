@@ -50,7 +50,7 @@ class Mixdown:
         return mono
 
     def _compare(self, chunk: FloatArray, power: float, mix: float) -> None:
-        """Add up what the first two channels have in common, where they are heard together."""
+        """Add up what the first two channels have in common, where they are mixed."""
         left = _power(chunk[0])
         self._left += left
         if len(chunk) == 2:

@@ -116,7 +116,7 @@ class Upload(Record):
     # "distributor": by a key bound to it, which is believed about itself alone. Null: the platform.
     stated_by: Literal["distributor"] | None = None
     excluded_territories: tuple[Territory, ...] | None = None
-    # Whoever holds the key by which it came, where that is bound to several distributors.
+    # Of the key by which it came: its holder, where it is bound to several distributors.
     holder: Identifier | None = None
 
     @property

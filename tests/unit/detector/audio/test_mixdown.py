@@ -63,7 +63,7 @@ def test_the_channel_that_is_heard_stays_the_same_while_channels_cancel() -> Non
 
 @pytest.mark.parametrize("level", [1.0, 1.5, 2.0, 2.8])
 def test_a_sound_that_only_the_mix_lacks_makes_channels_differ(level: float) -> None:
-    """Heard in both channels, louder than what the mix has; too quiet to count as cancelled."""
+    """It is in both channels, louder than what the mix has; too quiet to count as cancelled."""
     middle, side = noise()[0], np.float32(level) * noise()[0]
     chunk = np.stack((middle + side, middle - side))
     mixdown = Mixdown()

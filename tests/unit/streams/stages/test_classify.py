@@ -153,7 +153,7 @@ def test_marks_are_counted_by_what_the_detector_answers(store: ArtefactStore) ->
 def test_marks_of_any_name_make_no_series_without_end(
     store: ArtefactStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever writes events, or takes a decode process over, may name any generator."""
+    """A writer of events, or a decode process in foreign hands, may name any generator."""
     names = [f"Generator {number}" for number in range(5_000)]
     marks = [Mark(generator=one, kind="tag", strength="strong", place="comment") for one in names]
     reference = put(store, observation(1).to_bytes())
