@@ -265,7 +265,7 @@ def _generator(manifest: Mapping[str, Any]) -> str | None:
 
 
 def _training(manifest: Mapping[str, Any]) -> dict[str, str]:
-    uses = {}
+    uses: dict[str, str] = {}
     for assertion in _assertions(manifest, *TRAINING):
         for name, entry in assertion.get("data", {}).get("entries", {}).items():
             use = entry.get("use") if isinstance(entry, Mapping) else entry

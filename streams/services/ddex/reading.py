@@ -375,7 +375,7 @@ class _Message:
 
     def _roles_in(self, sources: Iterable[Element]) -> Roles:
         """Return the contributors that these elements name."""
-        credits: dict[tuple[str, Contains | None, bool], list[str]] = {}
+        played_by: dict[tuple[str, Contains | None, bool], list[str]] = {}
         for element in (child for source in sources for child in source):
             if local(element) not in CONTRIBUTORS:
                 continue
@@ -386,8 +386,8 @@ class _Message:
                 continue
             extent = contains(element, "AiContribution")
             key = name, extent or ("All" if machine else None), machine  # by the standard
-            credits.setdefault(key, []).extend(_roles(element))
-        return {key: tuple(dict.fromkeys(played)) for key, played in credits.items()}
+            played_by.setdefault(key, []).extend(_roles(element))
+        return {key: tuple(dict.fromkeys(played)) for key, played in played_by.items()}
 
     def _artists(self, recording: Element) -> Iterator[str]:
         sources = [recording, *_by_territory(recording)]
