@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -100,10 +101,60 @@ def analyze(
     released.check_rates(settings.rates)
 
     async def run() -> None:
-        async for answer in answers(files, released, settings):
+        async for (answer,) in answers(files, [released], settings):
             echo(orjson.dumps(answer).decode() if json else _answer_text(answer))
 
     asyncio.run(run())
+
+
+@app.command()
+def compare(
+    files: Annotated[list[str], typer.Argument(help="Files or folders.")],
+    model: Annotated[list[Path], typer.Option(help="Folders of two released models or more.")],
+    json: opt.JsonLines = False,
+    jobs: Annotated[int, typer.Option(min=1, help="Decode processes.")] = 1,
+) -> None:
+    """Compare models on the same files; * marks answers that differ."""
+    from detector.assessment.model import Model as ReleasedModel
+    from streams.ops.offline_analysis import analyze as answers
+    from streams.runtime import logs
+    from streams.runtime.settings import Settings
+
+    if len(model) < 2:
+        raise typer.BadParameter("name two models: --model A --model B", param_hint="--model")
+    logs.configure("warning")
+    settings = Settings.model_validate(Settings.from_env().model_dump() | {"decode_workers": jobs})
+    released = [ReleasedModel.load(_folder(folder)) for folder in model]
+    for compared in released:
+        compared.check_rates(settings.rates)
+    counts: Counter[tuple[str, ...]] = Counter()
+
+    async def run() -> None:
+        async for rows in answers(files, released, settings):
+            outcomes = tuple(row["outcome"] or row["status"] for row in rows)
+            counts[outcomes] += 1
+            if json:
+                echo(orjson.dumps({"path": rows[0]["path"], "answers": rows}).decode())
+                continue
+            mark = "*" if len(set(outcomes)) > 1 else " "
+            cells = (f"{a} {_p_value(row)}" for a, row in zip(outcomes, rows, strict=True))
+            echo(f"{mark} {rows[0]['path']}: {' | '.join(cells)}")
+
+    asyncio.run(run())
+    warn(f"models: {' | '.join(f'{one.name} {one.digest[:12]}' for one in released)}")
+    for outcomes, count in counts.most_common():
+        warn(f"{count:6}  {' | '.join(outcomes)}")
+
+
+def _folder(model: Path) -> Path:
+    """Return the folder of a model, by its path or by the name of one that Earmark has."""
+    from streams.runtime.settings import Settings
+
+    return Settings(model=model).model
+
+
+def _p_value(row: dict[str, Any]) -> str:
+    return row["reason"] or "" if row["p_value"] is None else f"p {row['p_value']}"
 
 
 @app.command()

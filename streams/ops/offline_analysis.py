@@ -1,4 +1,4 @@
-"""``earmark analyze``: the pipeline's analysis of local files, without a broker.
+"""``earmark analyze``, ``compare``: the pipeline's analysis of local files, without a broker.
 
 Files are decoded in the same guarded child processes, and answered in their order.
 """
@@ -19,13 +19,16 @@ from streams.services.upload_inputs import readable
 
 
 async def analyze(
-    names: Sequence[str], model: Model, settings: Settings
-) -> AsyncIterator[dict[str, Any]]:
-    """Yield one plain object per file; folders are walked, nothing is passed in silence."""
+    names: Sequence[str], models: Sequence[Model], settings: Settings
+) -> AsyncIterator[list[dict[str, Any]]]:
+    """Yield one plain object for each model, file by file, which is decoded once.
+
+    Folders are walked, nothing is passed in silence.
+    """
     with DecodePool(settings) as pool:
-        waiting: deque[asyncio.Task[dict[str, Any]]] = deque()
+        waiting: deque[asyncio.Task[list[dict[str, Any]]]] = deque()
         for item in gather(list(names)):
-            waiting.append(asyncio.create_task(_analyze(item, pool, model, settings)))
+            waiting.append(asyncio.create_task(_analyze(item, pool, models, settings)))
             if len(waiting) > 2 * settings.decode_workers:
                 yield await waiting.popleft()
         while waiting:
@@ -33,14 +36,14 @@ async def analyze(
 
 
 async def _analyze(
-    item: Path | Skipped, pool: DecodePool, model: Model, settings: Settings
-) -> dict[str, Any]:
+    item: Path | Skipped, pool: DecodePool, models: Sequence[Model], settings: Settings
+) -> list[dict[str, Any]]:
     path = item.path if isinstance(item, Skipped) else readable(item)
     try:
         decoded = await pool.decode(_checked(item, settings.fetch_max_bytes))
-        return analysed(path, decoded, model, settings.rates)
+        return [analysed(path, decoded, model, settings.rates) for model in models]
     except BadInput as error:
-        return rejected(path, error, model)
+        return [rejected(path, error, model) for model in models]
 
 
 def _checked(item: Path | Skipped, max_bytes: int) -> Path:

@@ -3,10 +3,12 @@
 import json
 from pathlib import Path
 
+import numpy as np
 from typer.testing import CliRunner
 
 from streams.cli.main import app
 from streams.policy.transparency import faults
+from tests.support.audio import write_wav
 from tests.support.command_line import run
 
 
@@ -24,3 +26,26 @@ def test_the_story_of_a_track_is_shown(state: Path) -> None:
     unknown = CliRunner().invoke(app, ["show", "T-2", "--state", str(state)])
     assert unknown.exit_code == 1
     assert "the ledger knows nothing of T-2" in unknown.stderr
+
+
+def test_models_are_compared_file_by_file(tmp_path: Path) -> None:
+    samples = np.random.default_rng(1).normal(0, 0.1, (1, 44_100 * 8)).astype(np.float32)
+    write_wav(tmp_path / "noise.wav", samples)
+    (tmp_path / "text.wav").write_text("no audio")
+    models = ("--model", "ensemble-5", "--model", "clock-5")
+    result = CliRunner().invoke(app, ["compare", str(tmp_path), *models])
+    assert result.exit_code == 0, result.stderr
+    lines = {Path(line[2:].split(": ")[0]).name: line for line in result.stdout.splitlines()}
+    assert lines["text.wav"].endswith("rejected unsupported_format | rejected unsupported_format")
+    first, second = lines["noise.wav"].split(": ")[1].split(" | ")
+    assert lines["noise.wav"].startswith("*") is (first.split()[0] != second.split()[0])
+    assert "models: ensemble-5 " in result.stderr
+    result = CliRunner().invoke(app, ["compare", "--json", str(tmp_path / "noise.wav"), *models])
+    answers = json.loads(result.stdout)["answers"]
+    assert [one["model"]["name"] for one in answers] == ["ensemble-5", "clock-5"]
+
+
+def test_one_model_cannot_be_compared(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["compare", str(tmp_path), "--model", "clock-5"])
+    assert result.exit_code == 2
+    assert "name two models" in result.stderr
