@@ -7,7 +7,7 @@ import typer
 
 from deploy import reference_http, reference_rights
 from deploy.glossary import TERMS
-from detector.audio.decode import DEMUXERS
+from detector.audio.container import DEMUXERS
 from streams.cli import renamed
 from streams.cli.main import app
 from streams.contract.processes import PROCESSES
@@ -115,12 +115,27 @@ ANALYSED: Final = """\
   (in MP4: enabled), else the first one.
 - **Channels that cancel.** The mean of the channels is analysed. Where one is another's negative,
   the loudest one is analysed.
-- **Tags in front.** ID3 tags in front of any container are passed over.
+- **Channels that differ.** Where the first two have nothing in common, left, right and their
+  difference are analysed as well, and looked up among known tracks.
+- **Tags in front.** ID3 tags in front of any container are passed over, and so are tags between
+  links.
 
-What cannot be decoded counts as missed: damaged packets, a part in a refused codec, and what the
-header of FLAC, MP4, Matroska, WavPack or WAV promises beyond it.
-The share of the rest, the number of streams, and how far channels cancel and differ are facts of
-each answer. The policy can ask for them: features `audio.*`.
+What cannot be decoded counts as missed: damaged packets, a part in a refused codec, links beyond
+the 256th, and what a header states that the file does not hold. `audio.heard_share` is the share of
+the rest.
+
+| of a file that was cut | `audio.heard_share` |
+| --- | --- |
+| WAV, RF64, Wave64, AIFF, CAF, FLAC, WavPack | the share of the stated length |
+| Matroska, WebM, MP4 with its index in front | the share of the stated length |
+| MP3 whose first frame states its length (Xing, Info, VBRI) | the share of that |
+| other MP3, ADTS, Ogg, live Matroska, MP4 in fragments | 1: they state no length |
+| a length of zero or near the largest one, as pipes write | 1 |
+| MP4, or CAF with packets, with the index behind the audio | refused: nothing can be decoded |
+
+A length counts as held to within 0.1 s, since encoders pad.
+The share, the number of streams, and how far channels cancel and differ are facts of each answer.
+The policy can ask for them: features `audio.*`.
 
 ## What is refused
 
@@ -141,8 +156,8 @@ A refused file becomes a dead letter with its reason; nothing is decided about i
 WMA, TTA, DSF, APE and raw AC3 are refused as `unsupported_format`. Each decoder more is code that
 reads hostile bytes, and few deliver them. Video streams are ignored.
 
-Raw MP3 or ADTS that follows FLAC, MP4, Ogg or Matroska in one file is not looked for, since no
-mark shows where it begins.
+Raw MP3 or ADTS behind another container is found by five frames in a row. An MP4 in fragments
+behind another MP4 makes the file `unsupported_format`.
 
 ## Before you transcode
 

@@ -14,7 +14,14 @@ OBSERVATION_VERSION: Final = 1
 """Of ``detector.observation.observation``; here it is read without scipy."""
 
 APART: Final = 0.95
-"""Of ``channels_differ``: from here on left, right and their difference are observed too."""
+"""Of ``channels_differ``: from here on the sides are observed and looked up too."""
+
+SIDES: Final = {
+    "left": "the left channel",
+    "right": "the right channel",
+    "difference": "what differs between the channels",
+}
+"""Beside the mix, in the order of ``Heard.landmarks``; in words for people."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +70,8 @@ class Heard:
     pcm_sha256: str = ""
     """Of the decoded mono mix, float32: the same from WAV, FLAC and any other lossless form."""
     landmarks: bytes = b""
-    """The second fingerprint, see ``detector.matching.landmarks``."""
+    """The second fingerprint, see ``detector.matching.landmarks``: of the mix, then of the sides
+    where the channels differ."""
     provenance: bytes = b""
     """Provenance that the file itself declares, as stored JSON."""
 

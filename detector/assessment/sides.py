@@ -14,14 +14,9 @@ from detector.assessment.model import Model, population
 from detector.calibration.strata import evenness
 from detector.evidence.branch import NO_TRACE_P
 from detector.observation.observation import Observation
-from detector.types import Assessment, Rates
+from detector.types import SIDES, Assessment, Rates
 
 MIX: Final = "mix"
-NAMES: Final = {
-    "left": "the left channel",
-    "right": "the right channel",
-    "difference": "what differs between the channels",
-}
 
 
 def assess(model: Model, observations: Sequence[Observation], rates: Rates) -> list[Assessment]:
@@ -85,6 +80,6 @@ def _paid(answer: Assessment, looks: int, least: float, rates: Rates) -> Assessm
 
 def _of_side(name: str, answer: Assessment) -> Assessment:
     sentences = (
-        replace(one, sentence=f"In {NAMES[name]}: {one.sentence}") for one in answer.evidence
+        replace(one, sentence=f"In {SIDES[name]}: {one.sentence}") for one in answer.evidence
     )
     return replace(answer, evidence=tuple(sentences))

@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from detector.audio.decode import to_mono
+from detector.audio.samples import to_mono
 from detector.types import FloatArray
 
 CANCELS: Final = 0.2

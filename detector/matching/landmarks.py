@@ -7,6 +7,9 @@ Frames of 0.19 s are taken every 32 ms at about 11 kHz; parabolas place peaks be
 Changing anything here changes ``LANDMARKS_VERSION``: an index holds one version only.
 """
 
+import itertools
+import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -40,6 +43,8 @@ _FLOOR: Final = 1e-9  # of power: -90 dB of a sine at full scale
 _RANGE: Final = 1e-5  # peaks more than 50 dB under the loudest around them do not count
 _MAX_BYTES: Final = 2**24
 _MAX_LANDMARKS: Final = 2**21  # four hours hold a quarter of that
+_SIDES: Final = struct.Struct("<III5s")
+_SIDES_MAGIC: Final = b"sides"
 
 
 class NotLandmarks(SingleReason, reason="not_landmarks"):
@@ -70,7 +75,7 @@ class Landmarks:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Landmarks":
-        """Read what ``to_bytes`` wrote; safe on bytes of any origin.
+        """Read what ``to_bytes`` wrote; safe on bytes of any origin. What follows is passed over.
 
         Raises:
             NotLandmarks: another version, or not landmarks at all.
@@ -93,6 +98,26 @@ class Landmarks:
         if count and ticks[-1] >= 2**32:
             raise NotLandmarks("times that no track has")
         return cls(ticks.astype(np.uint32), steps.astype(np.uint16), duration_ms / 1_000)
+
+
+def with_sides(mix: bytes, sides: Sequence[bytes]) -> bytes:
+    """Return the landmarks of a mix with those of its three sides behind them, all as bytes.
+
+    ``Landmarks.from_bytes`` reads the mix.
+    """
+    return b"".join((mix, *sides, _SIDES.pack(*map(len, sides), _SIDES_MAGIC)))
+
+
+def sides_of(data: bytes) -> tuple[bytes, ...]:
+    """Return what ``with_sides`` wrote behind the mix; nothing where it wrote nothing."""
+    if not data.endswith(_SIDES_MAGIC) or len(data) < _SIDES.size:
+        return ()
+    *sizes, _ = _SIDES.unpack(data[-_SIDES.size :])
+    start = len(data) - _SIDES.size - sum(sizes)
+    if start < 0:
+        return ()
+    ends = itertools.accumulate(sizes, initial=start)
+    return tuple(data[first:last] for first, last in itertools.pairwise(ends))
 
 
 class Landmarker:

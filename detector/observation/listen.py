@@ -11,9 +11,9 @@ from detector.audio.decode import Decoder
 from detector.audio.mixdown import Mixdown
 from detector.audio.spectra import gated_loudness
 from detector.errors import InvalidAudio
-from detector.matching.landmarks import Landmarker
+from detector.matching.landmarks import Landmarker, with_sides
 from detector.observation.observation import Observation, Observer
-from detector.types import APART, AudioFacts, Heard
+from detector.types import APART, SIDES, AudioFacts, Heard
 
 SILENCE_PEAK = 10 ** (-60 / 20)
 
@@ -89,16 +89,19 @@ def _listen(decoder: Decoder) -> Heard:
 
 def _with_sides(heard: Heard, decoder: Decoder) -> Heard:
     """Decode once more, and add left, right and their difference: one may hide in the mix."""
-    observers = {name: Observer(decoder.rate_hz or 0) for name in ("left", "right", "difference")}
+    observers = {name: Observer(decoder.rate_hz or 0) for name in SIDES}
+    landmarkers = {name: Landmarker(decoder.rate_hz or 0) for name in SIDES}
     for chunk in decoder.chunks():
         left, right = chunk[0], chunk[min(1, len(chunk) - 1)]
-        for observer, samples in zip(
-            observers.values(), (left, right, (left - right) * np.float32(0.5)), strict=True
-        ):
-            observer.feed(np.ascontiguousarray(samples))
+        difference = (left - right) * np.float32(0.5)
+        for name, samples in zip(SIDES, (left, right, difference), strict=True):
+            observers[name].feed(np.ascontiguousarray(samples))
+            landmarkers[name].feed(np.ascontiguousarray(samples))
     sides = {name: observer.finish() for name, observer in observers.items()}
     whole = replace(Observation.from_bytes(heard.observation), sides=sides)
-    return replace(heard, observation=whole.to_bytes())
+    marks = [landmarkers[name].finish().to_bytes() for name in SIDES]
+    landmarks = with_sides(heard.landmarks, marks)
+    return replace(heard, observation=whole.to_bytes(), landmarks=landmarks)
 
 
 def _rounded(level: float | None) -> float | None:

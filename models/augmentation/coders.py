@@ -11,7 +11,7 @@ import numpy as np
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 
-from detector.audio.decode import to_float
+from detector.audio.samples import to_float
 from detector.types import FloatArray
 
 _FRAME: Final = 4_608  # samples of one frame handed to an encoder; PyAV cuts it to size

@@ -13,14 +13,16 @@ from urllib.parse import unquote, urlsplit
 from detector.errors import BadInput, Fatal
 from detector.matching.alignment import Alignment, Recording
 from detector.matching.classes import MatchClass
-from detector.matching.landmarks import Landmarks
+from detector.matching.landmarks import Landmarks, sides_of
 from detector.matching.match_classes import indistinct
 from detector.matching.postings import Keys
+from detector.types import SIDES
 
 if TYPE_CHECKING:
     from streams.known.sql import SqlIndex
 
 MAX_NAME: Final = 256
+_CLASSES: Final = tuple(MatchClass)
 
 
 class IndexUnusable(Fatal):
@@ -89,6 +91,18 @@ class Query:
             return cls(content_sha256)
         return cls(content_sha256, pcm_sha256, recording)
 
+    @classmethod
+    def of_sides(cls, content_sha256: str, landmarks: bytes) -> dict[str, "Query"]:
+        """Return the queries of an upload's sides, by ``SIDES``; none where its channels are alike.
+
+        Raises:
+            NotLandmarks: another version, or no landmarks at all.
+        """
+        return {
+            name: cls.of(content_sha256, None, side)
+            for name, side in zip(SIDES, sides_of(landmarks), strict=False)
+        }
+
 
 @dataclass(frozen=True)
 class Found:
@@ -97,6 +111,13 @@ class Found:
     item: Item
     match_class: MatchClass
     alignment: Alignment | None
+
+    @property
+    def rank(self) -> tuple[int, float, float, str, str]:
+        """The order of matches: by class, then score, then longest overlap, then name."""
+        a, item = self.alignment, self.item
+        score, overlap = (-1.0, 0.0) if a is None else (-a.score, -a.overlap_s)
+        return _CLASSES.index(self.match_class), score, overlap, item.bank, item.item_id
 
 
 @dataclass(frozen=True)

@@ -1,16 +1,21 @@
 """The matches of an upload: known recordings of the index that its banks accept."""
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from detector.matching.classes import MatchClass
 from detector.matching.landmarks import NotLandmarks
+from detector.types import SIDES
 from streams.contract.records import Match
 from streams.contract.vocabulary import BankKind
 from streams.known.banks import Bank, Banks
 from streams.known.index import Found, Query
 from streams.media.artefacts import Acoustics
 from streams.runtime import metrics
+
+if TYPE_CHECKING:
+    from streams.known.sql import SqlIndex
 
 MAX_MATCHES: Final = 10  # on one event; the strongest
 
@@ -31,11 +36,12 @@ def matches_of(
         return ()
     try:
         query = Query.of(content_sha256, acoustics.pcm_sha256, acoustics.landmarks)
+        sides = Query.of_sides(content_sha256, acoustics.landmarks)
     except NotLandmarks:  # damaged in the store: its bytes can still be known
-        query = Query(content_sha256, acoustics.pcm_sha256)
+        query, sides = Query(content_sha256, acoustics.pcm_sha256), {}
     matches = tuple(
-        _match(found, bank)
-        for found in banks.index.search(query)
+        _match(found, bank, side)
+        for side, found in _found(banks.index, query, sides)
         if (bank := asked.get(found.item.bank)) is not None
         and bank.takes(found)
         and not (bank.kind is BankKind.CATALOGUE and found.item.item_id == track_id)
@@ -45,8 +51,23 @@ def matches_of(
     return matches
 
 
-def _match(match: Found, bank: Bank) -> Match:
+def _found(
+    index: "SqlIndex", mix: Query, sides: Mapping[str, Query]
+) -> list[tuple[str | None, Found]]:
+    """Return each known item once, with the side that shows it best; None is the mix."""
+    best: dict[tuple[str, str], tuple[str | None, Found]] = {}
+    queries: list[tuple[str | None, Query]] = [(None, mix), *sides.items()]
+    for side, query in queries:
+        for found in index.search(query):
+            name = found.item.bank, found.item.item_id
+            if name not in best or found.rank < best[name][1].rank:
+                best[name] = side, found
+    return sorted(best.values(), key=lambda one: one[1].rank)
+
+
+def _match(match: Found, bank: Bank, side: str | None) -> Match:
     item, alignment = match.item, match.alignment
+    sentence = _sentence(match, bank)
     known = {
         "match_class": match.match_class.value,
         "bank": bank.name,
@@ -54,7 +75,7 @@ def _match(match: Found, bank: Bank) -> Match:
         "item_id": item.item_id,
         "generator": item.generator or bank.generator,
         "licence": item.licence or bank.licence,
-        "sentence": _sentence(match, bank),
+        "sentence": f"In {SIDES[side]}: {sentence}" if side else sentence,
         "content_sha256": item.content_sha256,
     }
     if alignment is None:

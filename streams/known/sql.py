@@ -8,6 +8,7 @@ best of those are aligned landmark by landmark. Only matches by the frozen thres
 import abc
 import itertools
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from operator import attrgetter
 from typing import Any, Final, Self
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, delete, func, select, update
@@ -26,7 +27,6 @@ BATCH: Final = 1_000
 CANDIDATES: Final = 16  # items aligned in one search, those with most keys in common
 EXACT: Final = 500  # items of the same audio that one search returns
 LAYOUT: Final = 3  # of index keys and postings
-_CLASSES: Final = tuple(MatchClass)
 
 Noted = Callable[[Connection, dict[str, Any]], None]
 """Stores, in the transaction of a change, which items were added or removed."""
@@ -158,7 +158,7 @@ class SqlIndex(abc.ABC):
                 hit = _compared(query.recording, rows[number])
                 if hit.match_class is not MatchClass.NONE:
                     matches[number] = hit
-        return sorted(matches.values(), key=_rank)
+        return sorted(matches.values(), key=attrgetter("rank"))
 
     def items(self, banks: Sequence[str] | None = None) -> Iterator[Item]:
         """Return items by number, of some banks or of all."""
@@ -230,13 +230,6 @@ def _without(row: RowMapping | dict[str, Any], left_out: str) -> dict[str, Any]:
 def _same_audio(query: Query) -> ColumnElement[bool]:
     same = ITEMS.c.content_sha256 == query.content_sha256
     return same if query.pcm_sha256 is None else same | (ITEMS.c.pcm_sha256 == query.pcm_sha256)
-
-
-def _rank(match: Found) -> tuple[int, float, float, str, str]:
-    """Order matches by class, then score, then longest overlap, then name."""
-    a, item = match.alignment, match.item
-    score, overlap = (-1.0, 0.0) if a is None else (-a.score, -a.overlap_s)
-    return _CLASSES.index(match.match_class), score, overlap, item.bank, item.item_id
 
 
 def _compared(query: Recording, row: RowMapping) -> Found:

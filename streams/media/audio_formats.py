@@ -1,12 +1,14 @@
 """Audio containers: suffixes, media types and first bytes; the only table of them.
 
-Its keys are names of ``detector.audio.decode.DEMUXERS``, which the digest of the released models
+Its keys are names of ``detector.audio.container.DEMUXERS``, which the digest of the released models
 covers. The page ``docs/reference/audio.md`` needs a row for each of those names.
 """
 
 import io
 import re
 from typing import IO, Any, Final, NamedTuple
+
+from detector.audio.reading import behind_id3, from_file
 
 
 class Container(NamedTuple):
@@ -70,7 +72,7 @@ class _Behind(io.RawIOBase):
 
 def container_of(source: IO[bytes]) -> Container | None:
     """Return the container of an open file by its bytes, since file names are not trusted."""
-    start = _after_tags(source)
+    start = behind_id3(from_file(source))
     source.seek(start)
     head = source.read(12)
     matches = (item for item in CONTAINERS.values() if re.match(item.start, head, re.DOTALL))
@@ -79,19 +81,6 @@ def container_of(source: IO[bytes]) -> Container | None:
 
 def behind_tags(source: IO[bytes]) -> IO[bytes] | None:
     """Return the file without the ID3 tags in front of a container that has no place for them."""
-    start, container = _after_tags(source), container_of(source)
+    start, container = behind_id3(from_file(source)), container_of(source)
     is_foreign = start and container is not None and container.media_type not in WITH_TAGS
     return io.BufferedReader(_Behind(source, start)) if is_foreign else None
-
-
-def _after_tags(source: IO[bytes]) -> int:
-    """Return where the first byte is that belongs to no ID3 tag."""
-    start = 0
-    source.seek(0)
-    while (head := source.read(10))[:3] == b"ID3" and len(head) == 10:
-        size = 0
-        for byte in head[6:]:
-            size = size << 7 | byte & 0x7F
-        start += 10 + size
-        source.seek(start)
-    return start

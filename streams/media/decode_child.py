@@ -11,7 +11,6 @@ import signal
 import struct
 import tempfile
 from collections.abc import Callable
-from dataclasses import replace
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import recv_handle
 from typing import Final
@@ -22,8 +21,6 @@ from detector.audio.heap import keep_freed_memory
 from detector.errors import InvalidAudio
 from detector.types import Heard
 from streams.media import sandbox
-from streams.media.audio_formats import behind_tags
-from streams.media.tags import share_held
 
 DecodeFile = Callable[[int, float], Heard]
 
@@ -32,15 +29,11 @@ WARM_SAMPLES: Final = 15 * WARM_RATE_HZ  # a segment and a half: every step is t
 
 
 def decode(descriptor: int, max_duration_s: float) -> Heard:
-    """Decode an open file; what a WAV states and does not hold counts as missed."""
+    """Decode an open file."""
     # PyAV and scipy are loaded in the fork server, not in the worker
     from detector.observation.listen import listen
 
-    heard = listen(descriptor, max_duration_s=max_duration_s)
-    with os.fdopen(os.dup(descriptor), "rb") as file:
-        share = share_held(behind_tags(file) or file)
-    audio = replace(heard.audio, heard_share=round(heard.audio.heard_share * share, 4))
-    return replace(heard, audio=audio)
+    return listen(descriptor, max_duration_s=max_duration_s)
 
 
 def serve(connection: Connection, decode_file: DecodeFile, cpu_s: float, memory_mb: int) -> None:

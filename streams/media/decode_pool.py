@@ -46,7 +46,7 @@ MAX_FILES: Final = 500  # then the child is replaced in any case
 MAX_GROWTH_MB: Final = 160
 MAX_ANSWER: Final = 2**20
 MAX_OBSERVATION: Final = 2**27
-MAX_LANDMARKS: Final = 2**22
+MAX_LANDMARKS: Final = 2**24
 START_TIMEOUT_S: Final = 60.0
 
 

@@ -12,14 +12,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import IO, Final
 
+from detector.audio.chunks import chunks
+from detector.audio.reading import from_file
 from streams.media.audio_formats import behind_tags
 
 MAX_TAGS: Final = 500
 MAX_TEXT: Final = 1_000_000  # characters: graphs of ComfyUI are long
 MAX_TAG_BYTES: Final = 16 * 2**20
-MAX_CHUNKS: Final = 1_000
-RIFF: Final = (b"RIFF", b"RF64", b"BW64")
-UNSTATED: Final = 0x7FFF_0000
 ENCODINGS: Final = ("latin-1", "utf-16", "utf-16-be", "utf-8")
 SHORT: Final = {b"TP1": b"TPE1", b"COM": b"COMM", b"WAS": b"WOAS", b"TXX": b"TXXX",
                 b"WXX": b"WXXX", b"GEO": b"GEOB"}  # fmt: skip
@@ -57,47 +56,13 @@ def tags_of(file: IO[bytes]) -> Tags:
     return Tags(tuple(tags.texts), tuple(tags.objects))
 
 
-def chunks(file: IO[bytes]) -> Iterator[tuple[bytes, int, int]]:
-    """Return name, start and size of the chunks of RIFF, RF64, BW64 and AIFF."""
-    file.seek(0)
-    form = file.read(12)[:4]
-    if form != b"FORM" and form not in RIFF:
-        return
-    order = ">" if form == b"FORM" else "<"
-    long_data, start = None, 12
-    for _ in range(MAX_CHUNKS):
-        file.seek(start)
-        head = file.read(8)
-        if len(head) < 8:
-            return
-        name, size = struct.unpack(f"{order}4sI", head)
-        if name == b"ds64":
-            long_data = struct.unpack("<Q", file.read(16)[8:])[0]
-        if name == b"data" and size == 2**32 - 1 and long_data is not None:
-            size = long_data
-        yield name, start + 8, size
-        start += 8 + size + size % 2
-
-
 def chunk(file: IO[bytes], name: bytes) -> bytes | None:
     """Return the content of the first chunk of that name, in any case."""
-    for label, start, size in chunks(file):
-        if label.upper() == name:
-            file.seek(start)
-            return file.read(min(size, MAX_TAG_BYTES))
+    for found in chunks(from_file(file)):
+        if found.name.upper() == name:
+            file.seek(found.start)
+            return file.read(min(found.size, MAX_TAG_BYTES))
     return None
-
-
-def share_held(file: IO[bytes]) -> float:
-    """Return the share of its samples that a WAV holds; less than 1 where it was cut.
-
-    Programs that write to a pipe state a length near the largest one: it is none.
-    """
-    for label, start, size in chunks(file):
-        if label == b"data":
-            held = file.seek(0, 2) - start
-            return held / size if 0 <= held < size < UNSTATED else 1.0
-    return 1.0
 
 
 def _ffmpeg(file: IO[bytes], tags: _Gathered) -> None:

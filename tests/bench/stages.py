@@ -12,8 +12,9 @@ from typing import Final
 
 from detector.assessment.model import Model
 from detector.audio.chromaprint import Fingerprinter
-from detector.audio.decode import Decoder, to_mono
+from detector.audio.decode import Decoder
 from detector.audio.heap import keep_freed_memory
+from detector.audio.samples import to_mono
 from detector.matching.landmarks import Landmarker
 from detector.observation.listen import listen
 from detector.observation.observation import Observation, Observer

@@ -1,6 +1,7 @@
 """Files with several recordings in them: one after the other, or one beside the other."""
 
 import io
+import tempfile
 from collections.abc import Sequence
 from fractions import Fraction
 
@@ -25,11 +26,36 @@ def tones(seconds: float, rate_hz: int, channels: int) -> FloatArray:
 
 
 def encoded(
-    tracks: Sequence[FloatArray], codec: str, container: str, rate_hz: int, default: int = 0
+    tracks: Sequence[FloatArray],
+    codec: str,
+    container: str,
+    rate_hz: int,
+    default: int = 0,
+    **options: str,
 ) -> bytes:
-    """Return a file with the tracks [channels, n] as streams; one of them is the default."""
+    """Return a file with the tracks [channels, n] as streams; one of them is the default.
+
+    ``options`` are those of FFmpeg's muxer.
+    """
+    if "movflags" in options:  # it opens the file once more to move the index: it needs a name
+        with tempfile.NamedTemporaryFile() as named:
+            _write_all(named.name, tracks, codec, container, rate_hz, default, options)
+            return named.read()
     out = io.BytesIO()
-    with av.open(out, "w", format=container) as file:
+    _write_all(out, tracks, codec, container, rate_hz, default, options)
+    return out.getvalue()
+
+
+def _write_all(
+    out: str | io.BytesIO,
+    tracks: Sequence[FloatArray],
+    codec: str,
+    container: str,
+    rate_hz: int,
+    default: int,
+    options: dict[str, str],
+) -> None:
+    with av.open(out, "w", format=container, options=options) as file:
         streams = []
         for samples in tracks:
             layout = LAYOUTS[len(samples)]
@@ -40,7 +66,6 @@ def encoded(
             stream.disposition = Disposition.default if index == default else Disposition(0)
         for stream, samples in zip(streams, tracks, strict=True):
             _write(file, stream, samples)
-    return out.getvalue()
 
 
 def _write(file: av.container.OutputContainer, stream: AudioStream, samples: FloatArray) -> None:

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.ndimage import maximum_filter1d
 
-from detector.audio.decode import to_mono
 from detector.audio.framing import Framer, overlapping, running_maximum
+from detector.audio.samples import to_mono
 
 
 @given(st.lists(st.integers(0, 40), max_size=12), st.integers(1, 9), st.integers(1, 9))

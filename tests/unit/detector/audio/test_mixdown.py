@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from detector.audio.decode import to_mono
 from detector.audio.mixdown import Mixdown
+from detector.audio.samples import to_mono
 from detector.types import FloatArray
 
 RNG = np.random.default_rng(7)

@@ -8,7 +8,14 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detector.matching.landmarks import LANDMARKS_VERSION, Landmarker, Landmarks, NotLandmarks
+from detector.matching.landmarks import (
+    LANDMARKS_VERSION,
+    Landmarker,
+    Landmarks,
+    NotLandmarks,
+    sides_of,
+    with_sides,
+)
 from detector.matching.quads import index_keys, quads_of
 from tests.support.recordings import RATE_HZ, changed, landmarks, music
 
@@ -103,3 +110,18 @@ def test_they_cost_little() -> None:
         landmarker.finish()
         times.append(time.process_time() - began)
     assert min(times) * 4 < 0.5, "per 180 s; 0.10 where nothing else runs"
+
+
+def test_sides_come_behind_the_mix() -> None:
+    mix, *sides = (landmarks(music(seed, 10.0)).to_bytes() for seed in range(1, 5))
+    data = with_sides(mix, sides)
+    assert same(Landmarks.from_bytes(data), Landmarks.from_bytes(mix))
+    assert sides_of(data) == tuple(sides)
+    assert sides_of(mix) == ()
+
+
+@given(st.binary(max_size=60))
+def test_no_sides_are_read_beyond_the_bytes(data: bytes) -> None:
+    for ending in (b"", b"sides"):
+        parts = sides_of(data + ending)
+        assert b"".join(parts) in data

@@ -10,7 +10,8 @@ import av
 import numpy as np
 import pytest
 
-from detector.audio.decode import Decoder, to_mono
+from detector.audio.decode import Decoder
+from detector.audio.samples import to_mono
 from detector.matching.landmarks import Landmarker, Landmarks
 from detector.observation import listen as listening
 from detector.observation.listen import listen

@@ -2,10 +2,15 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from detector.matching.landmarks import with_sides
+from detector.observation.listen import listen
+from models.synthesis.music import RATE_HZ, render
 from streams.known.banks import BankError, Banks
-from streams.known.index import open_index
+from streams.known.index import Item, open_index
+from tests.support.audio import write_wav
 from tests.support.known_banks import BY, looked_up
 from tests.support.known_tracks import digest, item, part, score, worn
 
@@ -50,3 +55,60 @@ def test_no_bank_no_question(tmp_path: Path) -> None:
         assert looked_up(Banks(index), b"never read") == ()
         with pytest.raises(BankError, match="no bank"):
             Banks(index).add("catalogue", [item(1)], BY)
+
+
+def test_a_known_track_on_one_side_is_found_and_the_side_is_named(banks: Banks) -> None:
+    banks.add("stay-down", [item(seed, "stay-down") for seed in (1, 2, 3)], BY)
+    mix, sides = score(9), [score(1), score(2), score(8)]
+    landmarks = with_sides(mix.to_bytes(), [one.to_bytes() for one in sides])
+    found = {one.item_id: one.sentence for one in looked_up(banks, landmarks)}
+    assert found.keys() == {"T-1", "T-2"}
+    assert found["T-1"].startswith("In the left channel: The same recording as T-1")
+    assert found["T-2"].startswith("In the right channel: The same recording as T-2")
+
+
+def test_what_the_mix_and_a_side_show_is_one_match_the_better_one(banks: Banks) -> None:
+    banks.add("stay-down", [item(1, "stay-down")], BY)
+    whole, less, none = (
+        score(1).to_bytes(),
+        worn(score(1), lost=0.3).to_bytes(),
+        score(8).to_bytes(),
+    )
+    (match,) = looked_up(banks, with_sides(whole, [less, none, none]))
+    assert match.sentence.startswith("The same recording")
+    (match,) = looked_up(banks, with_sides(less, [none, none, whole]))
+    assert match.sentence.startswith("In what differs between the channels: The same recording")
+    (match,) = looked_up(banks, with_sides(less, [none, whole, none]), digest(1))
+    assert match.sentence == "The same audio as T-1, on the stay-down list (stay-down)."
+
+
+@pytest.mark.parametrize(
+    ("mixed", "sentences"),
+    [
+        ("apart", {"K-1": "In the left channel: ", "K-2": "In the right channel: "}),
+        ("opposite", {"K-1": ""}),
+        ("below", {"K-1": "In what differs between the channels: "}),
+    ],
+)
+def test_a_known_track_is_found_however_channels_hide_it(
+    banks: Banks, mixed: str, sentences: dict[str, str], tmp_path: Path
+) -> None:
+    pieces = (render(seed, 15.0).mean(axis=0) for seed in (1, 2))
+    first, second = (0.1 * one / one.std() for one in pieces)
+    sides = {
+        "apart": (first, second),
+        "opposite": (first, -first),
+        "below": (first + second, second - first),
+    }[mixed]
+    write_wav(tmp_path / "upload.wav", np.stack(sides), RATE_HZ)
+    for number, samples in enumerate((first, second), 1):
+        write_wav(tmp_path / "known.wav", samples[None], RATE_HZ)
+        known = listen(tmp_path / "known.wav", max_duration_s=60)
+        if number == 1 or mixed == "apart":
+            named = Item.of("stay-down", f"K-{number}", digest(number), known.landmarks)
+            banks.add("stay-down", [named], BY)
+    upload = listen(tmp_path / "upload.wav", max_duration_s=60)
+    found = {one.item_id: one.sentence for one in looked_up(banks, upload.landmarks)}
+    assert found.keys() == sentences.keys()
+    for name, start in sentences.items():
+        assert found[name].startswith(f"{start}The same recording as {name}")
