@@ -121,10 +121,9 @@ ANALYSED: Final = """\
   links.
 
 What cannot be decoded counts as missed: damaged packets, a part in a refused codec, links beyond
-the 256th, and what a header states that the file does not hold. `audio.heard_share` is the share of
-the rest.
+the 256th, and what a header states that the file does not hold.
 
-| of a file that was cut | `audio.heard_share` |
+| a file that was cut | share of the rest |
 | --- | --- |
 | WAV, RF64, Wave64, AIFF, CAF, FLAC, WavPack | the share of the stated length |
 | Matroska, WebM, MP4 with its index in front | the share of the stated length |
@@ -134,8 +133,8 @@ the rest.
 | MP4, or CAF with packets, with the index behind the audio | refused: nothing can be decoded |
 
 A length counts as held to within 0.1 s, since encoders pad.
-The share, the number of streams, and how far channels cancel and differ are facts of each answer.
-The policy can ask for them: features `audio.*`.
+The share of the rest, the number of streams, and how far channels cancel and differ are facts of
+each answer. The policy can ask for them: features `audio.*`.
 
 ## What is refused
 

@@ -21,7 +21,7 @@ SIDES: Final = {
     "right": "the right channel",
     "difference": "what differs between the channels",
 }
-"""Beside the mix, in the order of ``Heard.landmarks``; in words for people."""
+"""Beside the mix, in the order of their landmarks; in words for people."""
 
 
 @dataclass(frozen=True)

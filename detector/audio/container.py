@@ -45,7 +45,7 @@ class RefusedCodec(InvalidAudio):
 
 @contextmanager
 def opened(descriptor: int, start: int) -> Iterator[tuple[InputContainer, AudioStream]]:
-    """Open what begins at a byte of a file; yield it with the stream that is heard.
+    """Open what begins at a byte of a file; yield it with the stream that is decoded.
 
     Raises:
         InvalidAudio: unsupported_format, no_audio, undecodable, too_much_memory.

@@ -1,4 +1,4 @@
-"""How long a link says that it is: what it states beyond what can be decoded was cut off."""
+"""How long a link is by its own header: what that states beyond what can be decoded was cut off."""
 
 import os
 from typing import Final

@@ -58,10 +58,10 @@ def _found(
     best: dict[tuple[str, str], tuple[str | None, Found]] = {}
     queries: list[tuple[str | None, Query]] = [(None, mix), *sides.items()]
     for side, query in queries:
-        for found in index.search(query):
-            name = found.item.bank, found.item.item_id
-            if name not in best or found.rank < best[name][1].rank:
-                best[name] = side, found
+        for match in index.search(query):
+            name = match.item.bank, match.item.item_id
+            if name not in best or match.rank < best[name][1].rank:
+                best[name] = side, match
     return sorted(best.values(), key=lambda one: one[1].rank)
 
 

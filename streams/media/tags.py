@@ -58,10 +58,10 @@ def tags_of(file: IO[bytes]) -> Tags:
 
 def chunk(file: IO[bytes], name: bytes) -> bytes | None:
     """Return the content of the first chunk of that name, in any case."""
-    for found in chunks(from_file(file)):
-        if found.name.upper() == name:
-            file.seek(found.start)
-            return file.read(min(found.size, MAX_TAG_BYTES))
+    for part in chunks(from_file(file)):
+        if part.name.upper() == name:
+            file.seek(part.start)
+            return file.read(min(part.size, MAX_TAG_BYTES))
     return None
 
 

@@ -2,8 +2,9 @@
 
 import io
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from types import MappingProxyType
 
 import av
 import numpy as np
@@ -31,7 +32,7 @@ def encoded(
     container: str,
     rate_hz: int,
     default: int = 0,
-    **options: str,
+    options: Mapping[str, str] = MappingProxyType({}),
 ) -> bytes:
     """Return a file with the tracks [channels, n] as streams; one of them is the default.
 
@@ -53,9 +54,9 @@ def _write_all(
     container: str,
     rate_hz: int,
     default: int,
-    options: dict[str, str],
+    options: Mapping[str, str],
 ) -> None:
-    with av.open(out, "w", format=container, options=options) as file:
+    with av.open(out, "w", format=container, options=dict(options)) as file:
         streams = []
         for samples in tracks:
             layout = LAYOUTS[len(samples)]

@@ -47,10 +47,10 @@ def test_a_size_near_the_largest_states_nothing(size: int) -> None:
 
 def test_the_chunks_of_wave64() -> None:
     content = encoded([tones(1, 8_000, 1)], "pcm_s16le", "w64", 8_000)
-    found = {one.name: one for one in chunks(reading(content))}
-    assert found[b"data"].size == 16_000
-    assert content[found[b"data"].start - 24 :].startswith(b"data")
-    assert len(content) - found[b"data"].start == 16_000
+    by_name = {one.name: one for one in chunks(reading(content))}
+    assert by_name[b"data"].size == 16_000
+    assert content[by_name[b"data"].start - 24 :].startswith(b"data")
+    assert len(content) - by_name[b"data"].start == 16_000
 
 
 @pytest.mark.parametrize(

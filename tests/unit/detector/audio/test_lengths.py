@@ -44,7 +44,7 @@ def whole(name: str) -> bytes:
     codec, container, options = (STATED | UNSTATED)[name]
     rate = 48_000 if codec == "libopus" else 44_100
     noise = np.random.default_rng(4).normal(0, 0.1, (2, int(SECONDS * rate))).astype(np.float32)
-    return encoded([noise], codec, container, rate, **options)
+    return encoded([noise], codec, container, rate, options=options)
 
 
 def heard(content: bytes, tmp_path: Path) -> Decoder:

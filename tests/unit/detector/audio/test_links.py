@@ -78,12 +78,12 @@ def part(name: str, seconds: float) -> bytes:
     """Return noise in a container: tones compress to next to nothing."""
     codec, container, rate, options = WRITTEN[name]
     noise = np.random.default_rng(3).normal(0, 0.1, (2, int(seconds * rate))).astype(np.float32)
-    return encoded([noise], codec, container, rate, **options)
+    return encoded([noise], codec, container, rate, options=options)
 
 
 @pytest.mark.parametrize("first", WRITTEN)
 def test_a_link_of_any_other_container_is_heard(tmp_path: Path, first: str) -> None:
-    """Every pair: what is not heard, or heard and not counted, is named."""
+    """Every pair: what is not decoded, or counts as missed, is named."""
     wrong = {}
     for second in WRITTEN:
         (tmp_path / "a").write_bytes(part(first, 1.0) + part(second, 2.0))

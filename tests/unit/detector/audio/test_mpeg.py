@@ -27,8 +27,8 @@ def test_frames_are_found_behind_anything(
     data = encoded([noise(2, rate, channels)], codec, container, rate)
     data = data[data.index(b"\xff", 45 if data.startswith(b"ID3") else 0) :]
     before = NOISE.bytes(9_999)
-    found = [*mpeg.runs(before + data)]
-    assert found[0] == len(before)
+    places = [*mpeg.runs(before + data)]
+    assert places[0] == len(before)
     assert not [*mpeg.runs(before + data[:200])]
 
 

@@ -61,10 +61,10 @@ def test_a_known_track_on_one_side_is_found_and_the_side_is_named(banks: Banks) 
     banks.add("stay-down", [item(seed, "stay-down") for seed in (1, 2, 3)], BY)
     mix, sides = score(9), [score(1), score(2), score(8)]
     landmarks = with_sides(mix.to_bytes(), [one.to_bytes() for one in sides])
-    found = {one.item_id: one.sentence for one in looked_up(banks, landmarks)}
-    assert found.keys() == {"T-1", "T-2"}
-    assert found["T-1"].startswith("In the left channel: The same recording as T-1")
-    assert found["T-2"].startswith("In the right channel: The same recording as T-2")
+    matches = {one.item_id: one.sentence for one in looked_up(banks, landmarks)}
+    assert matches.keys() == {"T-1", "T-2"}
+    assert matches["T-1"].startswith("In the left channel: The same recording as T-1")
+    assert matches["T-2"].startswith("In the right channel: The same recording as T-2")
 
 
 def test_what_the_mix_and_a_side_show_is_one_match_the_better_one(banks: Banks) -> None:
@@ -108,7 +108,7 @@ def test_a_known_track_is_found_however_channels_hide_it(
             named = Item.of("stay-down", f"K-{number}", digest(number), known.landmarks)
             banks.add("stay-down", [named], BY)
     upload = listen(tmp_path / "upload.wav", max_duration_s=60)
-    found = {one.item_id: one.sentence for one in looked_up(banks, upload.landmarks)}
-    assert found.keys() == sentences.keys()
+    matches = {one.item_id: one.sentence for one in looked_up(banks, upload.landmarks)}
+    assert matches.keys() == sentences.keys()
     for name, start in sentences.items():
-        assert found[name].startswith(f"{start}The same recording as {name}")
+        assert matches[name].startswith(f"{start}The same recording as {name}")
