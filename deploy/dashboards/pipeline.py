@@ -192,6 +192,42 @@ BOARD: Final = Board(
             ],
         ),
         (
+            "Rescoring",
+            [
+                Panel(
+                    "Observations scored again",
+                    "By another model; reused: content and model were known",
+                    [
+                        (
+                            "sum by (model, how) (rate(earmark_rescored_total[$__rate_interval]))",
+                            "{{model}}: {{how}}",
+                        )
+                    ],
+                    "ops",
+                    "stack",
+                ),
+                Panel(
+                    "Requests that wait",
+                    "A run keeps them few: how far it is stands where it was begun",
+                    [('sum(earmark_consumer_lag{processor="rescore"})', "waiting")],
+                    "short",
+                ),
+                Panel(
+                    "Waits for others",
+                    "Uploads, decisions that follow, or a broker without answers come first",
+                    [
+                        (
+                            "sum by (process) "
+                            "(rate(earmark_rescore_yields_total[$__rate_interval]))",
+                            "{{process}}",
+                        )
+                    ],
+                    "cpm",
+                    "stack",
+                ),
+            ],
+        ),
+        (
             "Load",
             [
                 Panel(

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
 import typer
@@ -14,6 +14,9 @@ import typer
 from streams.cli import options as opt
 from streams.cli.options import HERE, echo, fail, ledger_of, operator, settings_of, warn
 from streams.ops.state import State
+
+if TYPE_CHECKING:
+    from streams.policy.conditions import Condition
 
 app = typer.Typer()
 NEARLY_ALL = 0.999  # of the delivery: headers round
@@ -263,6 +266,70 @@ def redecide(
     count = reopen(settings, track_ids, Cause(kind="operator", id=operator("")))
     echo(f"{count} tracks reopened; what differs is decided again, at most "
          f"{settings.redecide_per_s:g} a second by each worker")  # fmt: skip
+
+
+@app.command()
+def rescore(
+    model: Model = None,
+    shadow: Annotated[
+        bool, typer.Option("--shadow", help="Store its answers to compare; decide nothing.")
+    ] = False,
+    since: Annotated[datetime | None, opt.time_option("Decided since: 6h, 7d, ISO 8601.")] = None,
+    where: Annotated[str, typer.Option(help="Condition over policy features.")] = "",
+    ahead: Annotated[int, typer.Option(min=1, help="Tracks that may wait on the topic.")] = 1_000,
+    dry_run: opt.DryRunUnlessYes = True,
+    state: opt.StateOption = HERE,
+) -> None:
+    """Score stored observations by another model, behind all uploads."""
+    from rich.console import Console
+
+    from streams.ops.rescore_lane import LEFT, core_hours
+    from streams.ops.rescore_lane import rescore as send
+    from streams.runtime import logs
+    from streams.runtime.settings import found_model
+    from streams.services.policies.publishing import running
+    from streams.services.released_models import reference_of
+    from streams.services.rescoring import Selection, selected
+    from streams.store.rescores import count_tracks
+
+    logs.configure("warning")
+    settings, ledger = settings_of(state), ledger_of(state)
+    configured = (shadow and settings.shadow_model) or settings.model
+    folder = found_model(model) if model else configured
+    reference = reference_of(folder)
+    if not shadow and reference != reference_of(settings.model):
+        raise typer.BadParameter(
+            f"uploads are scored by {settings.model.name}: set EARMARK_MODEL to {folder.name} "
+            "first, or store its answers with --shadow",
+            param_hint="--model",
+        )
+    selection = Selection(reference, settings.rates, shadow, since, _condition(where))
+    total = count_tracks(ledger, since)
+    items = selected(ledger, running(settings, ledger), selection, datetime.now(UTC))
+    console = Console()
+    if dry_run:
+        counts, cost = core_hours(settings, folder, items, total, console=console)
+    else:
+        counts, cost = send(settings, items, total, ahead=ahead, console=console), ""
+    name = f"{reference.name} {reference.version} ({reference.digest[:12]})"
+    verb = "would be scored" if dry_run else "scored"
+    echo(f"{counts['sent']} tracks {verb} by {name}{cost}")
+    echo(*(f"{counts[why]} {meaning}" for why, meaning in LEFT.items() if counts[why]))
+    if dry_run:
+        echo("a dry run: nothing was sent; add --yes")
+    elif shadow:
+        echo(f"compare: earmark models compare OLD {reference.name}")
+
+
+def _condition(text: str) -> "Condition | None":
+    """Return the condition of ``--where``; None for an empty one."""
+    from streams.policy.cel_syntax import CelSyntaxError
+    from streams.policy.conditions import Condition
+
+    try:
+        return Condition(text, {}) if text else None
+    except CelSyntaxError as error:
+        raise typer.BadParameter(f"{error.message} (at {error.at})", param_hint="--where") from None
 
 
 def _answer_text(answer: dict[str, Any]) -> str:

@@ -65,6 +65,16 @@ CLASSIFY: Final = Process(
     memory="1Gi",
     memory_limit="3Gi",
 )
+RESCORE: Final = Process(
+    "rescore",
+    "streams.stages.rescore:run_rescore",
+    "Scores stored observations by another model, behind all uploads: CPU, or a GPU",
+    reads=(topics.RESCORING,),
+    writes=(topics.CLASSIFIED, topics.RESCORED),
+    watches=True,  # whether uploads wait
+    memory="256Mi",  # it loads a model with the first track
+    memory_limit="3Gi",
+)
 DECIDE: Final = Process(
     "decide",
     "streams.stages.decide:run_decide",
@@ -93,6 +103,7 @@ LEDGER: Final = Process(
     "streams.stages.ledger:run_ledger",
     "Projects every topic into the ledger",
     reads=topics.ALL,
+    writes=(topics.REOPENED,),  # of tracks that were scored again, once it has the analysis
     secrets=("ledger",),
 )
 CATALOGUE: Final = Process(
@@ -123,7 +134,9 @@ MONITOR: Final = Process(
     memory_limit="384Mi",
 )
 
-_ALL: Final = (FINGERPRINT, CLASSIFY, DECIDE, REDECIDE, LEDGER, CATALOGUE, CONSOLE, MONITOR)
+_ALL: Final = (
+    *(FINGERPRINT, CLASSIFY, RESCORE, DECIDE, REDECIDE, LEDGER, CATALOGUE, CONSOLE, MONITOR),
+)
 PROCESSES: Final = {process.name: process for process in _ALL}
 # The topics of each consumer group.
 GROUPS: Final = {process.name: process.reads for process in PROCESSES.values() if process.reads}

@@ -23,6 +23,7 @@ from streams.contract.records.policy import (
     StatementWritten,
     TrackReopened,
 )
+from streams.contract.records.rescoring import TrackRescored, TrackRescoring
 from streams.contract.records.reviews import AppealChanged, ReviewDecided
 from streams.contract.records.rights import CreditsDerived, RightsChanged, UsageAttributed
 
@@ -38,6 +39,8 @@ APPEALS_CHANGED: Final = "appeals.changed"
 RIGHTS_CHANGED: Final = "rights.changed"
 POLICIES_CHANGED: Final = "policies.changed"
 REOPENED: Final = "tracks.reopened"
+RESCORING: Final = "tracks.rescoring"
+RESCORED: Final = "tracks.rescored"
 POLICIES_SHADOWED: Final = "policies.shadowed"
 STATEMENTS_WRITTEN: Final = "statements.written"
 USAGE_ATTRIBUTED: Final = "compensation.usage_attributed"
@@ -74,6 +77,8 @@ TOPICS: Final = (
     Topic(RIGHTS_CHANGED, RightsChanged, ENTRY_KEY, for_ever=True, received=True),
     Topic(POLICIES_CHANGED, PolicyChanged, POLICY_KEY, for_ever=True),
     Topic(REOPENED, TrackReopened),
+    Topic(RESCORING, TrackRescoring),
+    Topic(RESCORED, TrackRescored),
     Topic(POLICIES_SHADOWED, PolicyShadowed),
     Topic(STATEMENTS_WRITTEN, StatementWritten),
     Topic(USAGE_ATTRIBUTED, UsageAttributed),

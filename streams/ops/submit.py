@@ -20,10 +20,10 @@ from rich.text import Text
 from detector.errors import Transient
 from streams.contract.records import Upload, stable_id
 from streams.ops import display
-from streams.ops.checks.broker import behind
 from streams.ops.inputs import Skipped, gather
 from streams.ops.up import Batch, Named
 from streams.ops.watch import Watcher
+from streams.runtime.kafka.offsets import behind
 from streams.runtime.kafka.topic_plan import open_admin
 from streams.runtime.processes import listens
 from streams.runtime.settings import Settings

@@ -1,6 +1,7 @@
 """All metrics, each declared once with its meaning; as a table for the documentation.
 
-``processor`` is fingerprint | classify | decide | ledger | redecide | catalogue | follow-REPLICA.
+``processor`` is fingerprint | classify | rescore | decide | ledger | redecide | catalogue |
+follow-REPLICA.
 """
 
 from collections.abc import Iterable, Iterator
@@ -81,6 +82,16 @@ CLASSIFIED: Final = Counter(
     "earmark_classified_total",
     "Uploads classified: scored | reused (content, model and alpha known already)",
     ["how"],
+)
+RESCORED: Final = Counter(
+    "earmark_rescored_total",
+    "Stored observations scored by another model: scored | reused (content and model known)",
+    ["model", "how"],
+)
+RESCORE_YIELDS: Final = Counter(
+    "earmark_rescore_yields_total",
+    "Looks at which rescoring waited for others: classify | redecide | broker (no answer)",
+    ["process"],
 )
 MATCHES: Final = Counter(
     "earmark_matches_total", "Known tracks recognised", ["bank", "match_class"]

@@ -290,11 +290,7 @@ class Settings(BaseSettings):
     @field_validator("model", "shadow_model")
     @classmethod
     def _found_by_its_name(cls, value: Path | None) -> Path | None:
-        """Resolve ``clock-5`` and ``models/clock-5`` to the models of this package."""
-        if value is None or value.is_absolute() or value.exists():
-            return value
-        packaged = PACKAGE.parent / "models" / value.name
-        return packaged if packaged.is_dir() and value.parent in (Path(), Path("models")) else value
+        return value and found_model(value)
 
     @field_validator("brokers")
     @classmethod
@@ -458,6 +454,14 @@ class Settings(BaseSettings):
         hidden = {name for name, value in self if value is None or isinstance(value, SecretStr)}
         shown = self.shown().items()
         return {f"{PREFIX}{name.upper()}": text for name, text in shown if name not in hidden}
+
+
+def found_model(folder: Path) -> Path:
+    """Resolve ``clock-5`` and ``models/clock-5`` to the models of this package."""
+    if folder.is_absolute() or folder.exists():
+        return folder
+    packaged = PACKAGE.parent / "models" / folder.name
+    return packaged if packaged.is_dir() and folder.parent in (Path(), Path("models")) else folder
 
 
 def _shown(value: Any) -> str:

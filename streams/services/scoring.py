@@ -105,6 +105,7 @@ class Batcher:
     size: int
     wait_s: float
     shadow: ShadowModel | None = None
+    processor: str = CLASSIFY.name
     _waiting: asyncio.Queue[Waiting] = field(default_factory=asyncio.Queue)
 
     async def assess(self, observation: Observation) -> Scores:
@@ -115,7 +116,7 @@ class Batcher:
             Exception: what this observation, scored alone, makes the model raise.
         """
         scores: asyncio.Future[Scores] = asyncio.get_running_loop().create_future()
-        with tracing.span(f"{CLASSIFY.name} score"):
+        with tracing.span(f"{self.processor} score"):
             await self._waiting.put(Waiting(observation, scores, tracing.here()))
             return await scores
 
@@ -129,14 +130,14 @@ class Batcher:
         metrics.BATCH_SIZE.observe(len(batch))
         # A span of its own, linked to the spans of the events in the batch.
         span = tracing.span(
-            f"{CLASSIFY.name} batch",
+            f"{self.processor} batch",
             links=[waiting.span for waiting in batch],
             attributes={"earmark.batch": len(batch)},
         )
         observations = [waiting.observation for waiting in batch]
         results: list[Scores | Exception]
         try:
-            with metrics.STAGE_SECONDS.labels(CLASSIFY.name, "score").time(), span:
+            with metrics.STAGE_SECONDS.labels(self.processor, "score").time(), span:
                 loop = asyncio.get_running_loop()
                 results = await loop.run_in_executor(thread, self._score, observations)
         except Exception as error:  # noqa: BLE001 - each waiting event fails with it

@@ -87,7 +87,8 @@ def _uploaded(row: Row, _: Names) -> tuple[str, ...]:
 
 def _analysed(row: Row, _: Names) -> tuple[str, ...]:
     analysis = Analysis.model_validate(row["analysis"])
-    sentence = f"Our analysis: {words(analysis.outcome)}. {explanation(analysis)}"
+    again = ", of another model" if row.get("replaces") else ""
+    sentence = f"Our analysis{again}: {words(analysis.outcome)}. {explanation(analysis)}"
     details = [evidence.sentence for evidence in analysis.evidence]
     why = f" ({analysis.reason})" if analysis.reason else ""
     details.append(

@@ -43,6 +43,8 @@ async def _open(settings: Settings, health: Health) -> AsyncIterator[Handler]:
             return decide(event, bundle, facts), bundle
 
         async def handle(event: TrackClassified) -> Sequence[Output]:
+            if event.replaces:  # the ledger reopens the track, and redecide follows
+                return ()
             records, bundle = await asyncio.to_thread(decided, event)
             tripped = breaker.saw(records, bundle, event.upload.sender, datetime.now(UTC))
             count_decision(records)

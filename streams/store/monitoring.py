@@ -31,6 +31,7 @@ from streams.store.tables import (
 from streams.store.upgrade import current
 
 UNNAMED = "not named"
+DELIVERED = ANALYSES.c.replaces.is_(None)  # a catalogue that is scored again is no news
 
 
 class LedgerFault(Fatal):
@@ -126,7 +127,7 @@ def newest_scores(connection: Connection, limit: int) -> dict[str, list[float]]:
     """Return the latest scores of each model, newest first."""
     query = (
         select(ANALYSES.c.model, ANALYSES.c.score)
-        .where(ANALYSES.c.score.is_not(None))
+        .where(ANALYSES.c.score.is_not(None), DELIVERED)
         .order_by(ANALYSES.c.recorded_at.desc())
         .limit(limit)
     )
@@ -187,7 +188,7 @@ def scores_of_model(
         )
         .join(FINGERPRINTS, same)
         .outerjoin(UPLOADS, UPLOADS.c.upload_id == ANALYSES.c.upload_id)
-        .where(ANALYSES.c.score.is_not(None), ANALYSES.c.model_digest == digest)
+        .where(ANALYSES.c.score.is_not(None), ANALYSES.c.model_digest == digest, DELIVERED)
         .order_by(ANALYSES.c.recorded_at.desc())
         .limit(limit)
     )

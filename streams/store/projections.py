@@ -30,6 +30,7 @@ from streams.contract.records import (
     stable_id,
 )
 from streams.contract.records.policy import PolicyChanged, PolicyShadowed, TrackReopened
+from streams.contract.records.rescoring import TrackRescored, TrackRescoring
 from streams.contract.records.reviews import ReviewDecided
 from streams.contract.records.rights import RightsChanged
 from streams.policy.registry import keys_of_event
@@ -71,8 +72,8 @@ def rows_of(message: Message) -> list[Row]:
         case PolicyShadowed(changed_dimensions=changed, rules=rules):
             recorded["changed_dimensions"] = ",".join(changed)
             return [_row(SHADOW_HITS, (record, hit), recorded) for hit in rules]
-        case TrackReopened():
-            return []  # a request: the decision that follows names its cause
+        case TrackReopened() | TrackRescoring():
+            return []  # a request: what follows names its cause
     parts, values = _parts(record)
     rows = [_row(TABLES[topic], (record, *parts), values | recorded)]
     if isinstance(record, TrackClassified):
@@ -108,7 +109,7 @@ def _parts(record: Record) -> tuple[Sources, Values]:
             return (upload,), values
         case TrackFingerprinted(audio=audio):
             return (audio,), {}
-        case TrackClassified(analysis=analysis):
+        case TrackClassified(analysis=analysis) | TrackRescored(analysis=analysis):
             return (analysis,), {}
         case TrackDecided(actions=actions, label=label, analysis=analysis):
             values = {"analysis_id": analysis.analysis_id, "outcome": analysis.outcome.value}

@@ -101,8 +101,18 @@ ANALYSES: Final = _table(
     columns(sa.Float, "coverage", nullable=True),
     optional("generator"),
     words("model", "model_version", "model_digest"),
-    optional("compared_with"),
+    optional("compared_with", "replaces"),
     topic=topics.CLASSIFIED,
+)
+
+# What candidates answer about stored observations.
+RESCORES: Final = _table(
+    "rescores",
+    ids("analysis_id", "upload_id"),
+    words("track_id", "outcome"),
+    optional("generator"),
+    words("model", "model_version", "model_digest"),
+    topic=topics.RESCORED,
 )
 
 LABELS: Final = _table(
@@ -272,7 +282,7 @@ for _each in METADATA.sorted_tables:
     if _each in (RIGHTS, POLICIES):  # the registry and policies are about many tracks
         continue
     sa.Index(f"ix_{_each.name}_track", _each.c.track_id)
-    if not _each.c.upload_id.primary_key or _each is ANALYSES:
+    if not _each.c.upload_id.primary_key or _each in (ANALYSES, RESCORES):
         sa.Index(f"ix_{_each.name}_upload", _each.c.upload_id)
 sa.Index("ix_dead_letter_actions_letter", DEAD_LETTER_ACTIONS.c.dead_letter_id)
 sa.Index("ix_appeals_appeal", APPEALS.c.appeal_id)

@@ -26,6 +26,8 @@ ALL_OF_FEW_LATE = {  # two in an hour: too few for an alert
 A_LITTLE_LATE = NEVER_LATE | {'earmark_upload_to_decision_seconds_bucket{le="30.0"}': "0+9.3x600"}
 LAG = 'earmark_consumer_lag{processor="decide",topic="tracks.classified",partition="1"}'
 OFFSET = 'earmark_consumer_offset{processor="decide",topic="tracks.classified",partition="1"}'
+RESCORE_LAG = 'earmark_consumer_lag{processor="rescore",topic="tracks.rescoring",partition="1"}'
+RESCORED = RESCORE_LAG.replace("lag", "offset")
 UNREADABLE = 'earmark_dead_letters_total{processor="ledger",reason="unreadable_batch"}'
 EXPIRED = 'earmark_events_expired_total{processor="decide",instance="a"}'
 AHEAD = 'earmark_clock_difference_seconds{instance="a"}'
@@ -71,6 +73,7 @@ CASES: dict[str, tuple[int, list[dict[str, str]], list[dict[str, str]]]] = {
         [{LAG: "3x60", OFFSET: "9x60"}],
         [
             {LAG: "3x60", OFFSET: "0+1x60"},  # works, never caught up
+            {RESCORE_LAG: "3x60", RESCORED: "9x60"},  # behind all uploads
             {LAG: "0x60", OFFSET: "9x60"},  # nothing to do
             {LAG: "0x30 3x30", OFFSET: "9x60"},  # has only just got something
         ],
@@ -79,6 +82,11 @@ CASES: dict[str, tuple[int, list[dict[str, str]], list[dict[str, str]]]] = {
         40,
         [{LAG: "0+20x60"}],
         [{LAG: "0+2x60"}, {LAG: "5000-20x60"}, {LAG: "500x60"}],
+    ),
+    "EarmarkRescoreStalled": (
+        90,
+        [{RESCORE_LAG: "5x120", RESCORED: "9x120"}],
+        [{RESCORE_LAG: "5x120", RESCORED: "0+1x120"}, {RESCORE_LAG: "0x120", RESCORED: "9x120"}],
     ),
     "EarmarkEventsExpired": (
         40,

@@ -27,12 +27,12 @@ from streams.contract import dead_letters, processes, topics
 from streams.contract.dead_letters import Message
 from streams.contract.records import Record, TrackDecided
 from streams.contract.records.rights import Revocation
-from streams.ops.checks.broker import behind
 from streams.ops.embedded_broker import EmbeddedBroker, ensure_topics
 from streams.ops.supervisor import Supervisor
 from streams.policy.bundle import load
 from streams.policy.decide import decide
 from streams.runtime.kafka.clients import open_producer, open_reader, poll
+from streams.runtime.kafka.offsets import behind
 from streams.runtime.kafka.topic_plan import open_admin
 from streams.runtime.settings import Settings
 from streams.store.database import Ledger

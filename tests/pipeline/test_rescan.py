@@ -11,12 +11,12 @@ from rich.console import Console
 
 from streams.contract import topics
 from streams.contract.records import Upload
-from streams.ops.checks.broker import behind
 from streams.ops.embedded_broker import EmbeddedBroker, ensure_topics
 from streams.ops.inputs import Skipped
 from streams.ops.submit import rescan
 from streams.ops.up import Named
 from streams.runtime.kafka.clients import open_producer, open_reader
+from streams.runtime.kafka.offsets import behind
 from streams.runtime.kafka.topic_plan import open_admin
 from streams.runtime.settings import Settings
 from streams.stages.ingest import IngestHook

@@ -25,6 +25,7 @@ from streams.contract.records import (
     stable_id,
 )
 from streams.contract.records.policy import PolicyChanged, TrackReopened
+from streams.contract.records.rescoring import TrackRescored, TrackRescoring
 from streams.contract.records.reviews import (
     AppealChanged,
     AppealEvidence,
@@ -49,6 +50,7 @@ UPLOADED_AT = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 DECIDED_AT = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)
 CONTENT = "c" * 64
 MODEL = ModelRef(name="clock-1", version="1.0.0", digest="d" * 64)
+NEXT_MODEL = ModelRef(name="clock-2", version="2.0.0", digest="f" * 64)
 SAMPLE_TOOL = Tool(name="Earmark Sample Generator", agreement_id="AGR-SAMPLE-1")
 
 
@@ -84,6 +86,26 @@ def fingerprinted(track_id: str = "T-1") -> TrackFingerprinted:
         fingerprint=Fingerprint(algorithm="chromaprint-2", value="AQAA", duration_s=120.0),
         observation=ObservationRef(uri="file:///observations/one", version=1, sha256="e" * 64),
         matches=(match(),),
+    )
+
+
+def rescoring(track_id: str = "T-1", **fields: Any) -> TrackRescoring:
+    """The request to score its observation by the next model."""
+    known = dict(fingerprinted(track_id)) | {
+        "fingerprint": None,
+        "model": NEXT_MODEL,
+        "replaces": "ana_1",
+    }
+    return TrackRescoring.model_validate(known | fields)
+
+
+def rescored(track_id: str = "T-1", outcome: Outcome = Outcome.SUSPECTED) -> TrackRescored:
+    """What the next model answers."""
+    return TrackRescored(
+        upload_id=received(track_id).upload_id,
+        track_id=track_id,
+        content_sha256=CONTENT,
+        analysis=analysis(outcome, analysis_id="ana_2", model=NEXT_MODEL),
     )
 
 

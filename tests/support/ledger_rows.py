@@ -24,6 +24,8 @@ from tests.support.events import (
     policy_changed,
     received,
     reopened,
+    rescored,
+    rescoring,
     verdict,
 )
 
@@ -72,6 +74,8 @@ def whole_story() -> list[Message]:
         topics.RIGHTS_CHANGED: agreement(),
         topics.POLICIES_CHANGED: policy_changed(),
         topics.REOPENED: reopened(),
+        topics.RESCORING: rescoring(),
+        topics.RESCORED: rescored(),
         topics.POLICIES_SHADOWED: PolicyShadowed(
             shadow_id="shd_1",
             policy=decided.policy,

@@ -63,10 +63,10 @@ class Pipeline:
         answer: list[Record] = []
         while messages:
             self.published += messages
-            project(self.ledger, messages)
+            reopened = [output for _, output in project(self.ledger, messages).outputs]
             self.catalogue.apply([one for one in messages if one.topic == topics.DECIDED])
             own = [one for one in messages if one.topic in SOURCES]
-            outputs = [output for _, output in self.redecide.handle(own).outputs]
+            outputs = [output for _, output in self.redecide.handle(own).outputs] + reopened
             answer += [output.record for output in outputs]
             messages = [self.message(output.topic, output.record) for output in outputs]
             assert len(answer) < 200, "it never settles"

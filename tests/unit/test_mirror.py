@@ -16,6 +16,7 @@ EXCEPTIONS = {
     "streams/contract/records/analyses": DECLARATIONS,
     "streams/contract/records/fingerprints": DECLARATIONS,
     "streams/contract/records/labels": DECLARATIONS,
+    "streams/contract/records/rescoring": DECLARATIONS,
     "streams/contract/output": "two plain data classes: all tests of handlers make them",
     "streams/runtime/kafka/errors": "two classes of errors without a body",
     "streams/store/account_tables": TABLES,

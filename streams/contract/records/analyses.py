@@ -94,12 +94,15 @@ class ShadowAnalysis(Record):
 class TrackClassified(UploadEvent):
     """tracks.classified: the detector has answered.
 
-    ``shadow`` is there where a shadow model runs beside the released one.
+    ``shadow`` is there where a shadow model runs beside the released one. ``replaces`` is
+    the analysis in whose place this one is, of the same stored observation by another model. The
+    track is then decided again once the ledger has the event.
     """
 
     content_sha256: Sha256
     audio: AudioFacts
     analysis: Analysis
     shadow: ShadowAnalysis | None = None
+    replaces: Identifier | None = None
     provenance: Provenance | None = None
     matches: tuple[Match, ...] = ()

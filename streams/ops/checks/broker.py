@@ -1,6 +1,6 @@
 """How far each consumer group is behind, asked of the broker."""
 
-from typing import Any, Final
+from typing import Final
 
 from streams.contract.processes import GROUPS
 from streams.runtime import metrics
@@ -30,14 +30,3 @@ def measure(settings: Settings) -> None:
             labels = (name, partition.topic, str(partition.partition))
             metrics.CONSUMED.labels(*labels).set(at)
             metrics.LAG.labels(*labels).set(max(0, ends[partition] - at))
-
-
-def behind(admin: Any, settings: Settings, name: str) -> int:
-    """Return how many events a process has not finished: those that wait, and those in work.
-
-    Raises:
-        KafkaError: the broker does not answer, or refuses to.
-    """
-    ends = log_ends(admin, GROUPS[name])
-    offsets = positions(admin, f"{settings.group_prefix}.{name}", ends)
-    return sum(max(0, ends[partition] - at) for partition, at in offsets.items())

@@ -119,18 +119,30 @@ def send_all(settings: Settings, client_id: str, topic: str, records: Iterable[R
     count, remaining = 0, iter(records)
     try:
         while window := list(islice(remaining, SEND_WINDOW)):
-            futures = [
-                producer.send(topic, key=record.key.encode(), value=record.to_bytes())
-                for record in window
-            ]
-            for future in futures:
-                future.get(timeout=2 * settings.request_timeout_s)
-            count += len(futures)
-    except KafkaError as error:
-        raise BrokerAway(f"no acknowledgement: {error!r}") from error
+            send_window(producer, settings, topic, window)
+            count += len(window)
     finally:
         producer.close(timeout=5)
     return count
+
+
+def send_window(
+    producer: KafkaProducer, settings: Settings, topic: str, records: Iterable[Record]
+) -> None:
+    """Send a few records together and wait until the broker has them.
+
+    Raises:
+        BrokerAway: it does not have all of them; sending them again is harmless.
+    """
+    try:
+        futures = [
+            producer.send(topic, key=record.key.encode(), value=record.to_bytes())
+            for record in records
+        ]
+        for future in futures:
+            future.get(timeout=2 * settings.request_timeout_s)
+    except KafkaError as error:
+        raise BrokerAway(f"no acknowledgement: {error!r}") from error
 
 
 def open_reader(settings: Settings, *topics: str, **options: Any) -> KafkaConsumer:

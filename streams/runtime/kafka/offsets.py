@@ -14,7 +14,9 @@ from kafka import OffsetAndMetadata, TopicPartition
 from kafka.errors import CoordinatorNotAvailableError, KafkaError, NoError, UnknownMemberIdError
 
 from detector.errors import SingleReason
+from streams.contract.processes import GROUPS
 from streams.runtime.kafka.errors import BrokerFailed
+from streams.runtime.settings import Settings
 
 BEGINNING: Final = -2
 END: Final = -1
@@ -57,6 +59,17 @@ def positions(
         partition: max(begin.offset, committed[partition].offset if partition in committed else 0)
         for partition, begin in begins.items()
     }
+
+
+def behind(admin: Any, settings: Settings, process: str) -> int:
+    """Return how many events a process has not finished: those that wait, and those in work.
+
+    Raises:
+        KafkaError: the broker does not answer, or refuses to.
+    """
+    ends = log_ends(admin, GROUPS[process])
+    read = positions(admin, f"{settings.group_prefix}.{process}", ends)
+    return sum(max(0, ends[partition] - at) for partition, at in read.items())
 
 
 def moves(admin: Any, group: str, topics: Sequence[str], to: datetime) -> list[Move]:

@@ -91,7 +91,7 @@ def backtest(ledger: Ledger, bundle: Bundle, now: datetime, track_ids: Iterable[
             people = rulings.get(track_id, Rulings())
             facts = track_facts.facts(current.event, now, bundle.name, people)
             _count(report, current, evaluate_territories(current.event, facts, bundle))
-            if _extent(facts) is not None or facts.findings:
+            if extent_by_people(facts) is not None or facts.findings:
                 blind = track_facts.facts(current.event, now, bundle.name, Rulings())
                 evaluation = evaluate_territories(current.event, blind, bundle)
                 _count_right(report, bundle, evaluation, facts)
@@ -180,11 +180,11 @@ def _truth(rule: Rule, facts: Facts) -> bool | None:
         if rule.finding in facts.findings:
             return True
         return False if OPPOSITES[rule.finding] in facts.findings else None
-    extent = _extent(facts)
+    extent = extent_by_people(facts)
     return None if extent in (None, Extent.UNKNOWN) else extent is not Extent.NONE
 
 
-def _extent(facts: Facts) -> Extent | None:
+def extent_by_people(facts: Facts) -> Extent | None:
     """Return the extent of AI by people; an appeal precedes a verdict."""
     outcome = facts.appeal and facts.appeal.outcome
     if outcome and outcome.extent is not None:

@@ -49,3 +49,18 @@ def test_one_model_cannot_be_compared(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["compare", str(tmp_path), "--model", "clock-5"])
     assert result.exit_code == 2
     assert "name two models" in result.stderr
+
+
+def test_a_rescoring_is_a_dry_run_first(state: Path) -> None:
+    printed = run("rescore", "--state", str(state))
+    assert "0 tracks would be scored by ensemble-5" in printed
+    assert "1 have no stored observation" in printed
+    assert "nothing was sent" in printed
+    wrong = run("rescore", "--where", "ai.outcome ==", "--state", str(state), code=2)
+    assert "--where" in wrong
+
+
+def test_uploads_and_catalogue_are_decided_by_one_model(state: Path) -> None:
+    refused = run("rescore", "--model", "clock-5", "--state", str(state), code=2)
+    assert "set EARMARK_MODEL to clock-5" in " ".join(refused.replace("│", " ").split())
+    assert "by clock-5" in run("rescore", "--model", "clock-5", "--shadow", "--state", str(state))

@@ -43,10 +43,13 @@ def test_every_topic_is_written_and_the_ledger_reads_all() -> None:
     received = {topic.name for topic in topics.TOPICS if topic.received}
     processes = [one for one in PROCESSES.values() if one.writes != topics.EVENTS]
     written = set(chain.from_iterable(one.writes for one in processes))
-    by_people = {topics.REVIEWS_DECIDED, topics.APPEALS_CHANGED}  # the console's outbox
+    # the console's outbox, and a command
+    by_people = {topics.REVIEWS_DECIDED, topics.APPEALS_CHANGED, topics.RESCORING}
     assert received | written | by_people == set(topics.EVENTS)
     assert GROUPS[LEDGER.name] == topics.ALL
 
 
 def test_a_process_that_reads_nothing_has_no_group() -> None:
-    assert GROUPS.keys() == {"fingerprint", "classify", "decide", "redecide", "ledger", "catalogue"}
+    assert GROUPS.keys() == {
+        *("fingerprint", "classify", "rescore", "decide", "redecide", "ledger", "catalogue"),
+    }

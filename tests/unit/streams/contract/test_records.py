@@ -30,6 +30,8 @@ from tests.support.events import (
     fingerprinted,
     policy_changed,
     reopened,
+    rescored,
+    rescoring,
     verdict,
 )
 from tests.support.paths import GOLDEN
@@ -93,7 +95,8 @@ def examples() -> dict[str, Record]:
     records = (
         *(received, fingerprinted(), event, labelled, decided, requested, applied),
         *(verdict(undoes="vrd_0"), appeal(), agreement()),
-        *(policy_changed(), reopened(), sentence.shadowed, sentence.statement),
+        *(policy_changed(), reopened(), rescoring(), rescored()),
+        *(sentence.shadowed, sentence.statement),
         *(covered.usages[0], covered.credits),
     )
     return {type(record).__name__: record for record in records}

@@ -1,7 +1,6 @@
 """Classifying: content is scored once, and a shadow decides nothing."""
 
 import asyncio
-import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -28,12 +27,13 @@ from streams.contract.records import (
 )
 from streams.media.artefacts import ArtefactStore
 from streams.runtime import metrics
+from streams.services.analyses import Analyses
 from streams.services.scoring import Batcher, ShadowModel, compare
 from streams.stages import classify as stage
 from streams.stages.classify import Classifying
 from tests.support.events import match
 from tests.support.makers import silence
-from tests.support.scoring import MODEL, RATE_HZ, counted, observation
+from tests.support.scoring import MODEL, RATE_HZ, counted, observation, put
 
 
 def event(
@@ -72,20 +72,12 @@ async def classified(
     scoring = asyncio.create_task(batcher.run())
     reference = ModelRef(name=MODEL.name, version=MODEL.version, digest=MODEL.digest)
     with ThreadPoolExecutor(2) as threads:
-        work = Classifying(reference, store, batcher, threads)
+        work = Classifying(Analyses(reference, store, batcher, threads))
         outputs = [await work.handle(event(one, matches, provenance)) for one in references]
     scoring.cancel()
     records = [output.record for (output,) in outputs]
     assert all(isinstance(record, TrackClassified) for record in records)
     return [record for record in records if isinstance(record, TrackClassified)]
-
-
-def put(store: ArtefactStore, data: bytes, version: int = VERSION) -> ObservationRef:
-    digest = hashlib.sha256(data).hexdigest()
-    path = f"{store.root}/{digest}.obs"
-    store.filesystem.pipe_file(path, data)
-    uri = store.filesystem.unstrip_protocol(path)
-    return ObservationRef(uri=uri, version=version, sha256=digest)
 
 
 @pytest.fixture

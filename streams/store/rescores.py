@@ -1,0 +1,77 @@
+"""Queries for scoring stored observations again, and for comparing what models answer."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from itertools import chain
+from typing import Any
+
+from sqlalchemy import Select, Table, func, select
+
+from streams.contract.records import Analysis, ModelRef, TrackClassified, TrackFingerprinted
+from streams.contract.records.rescoring import TrackRescored
+from streams.store.database import Ledger, chunks, parsed
+from streams.store.tables import ANALYSES, DECISIONS, FINGERPRINTS, RESCORES
+
+Content = tuple[str, str]  # an upload's id and the SHA-256 of its content
+
+
+def count_tracks(ledger: Ledger, since: datetime | None) -> int:
+    """Return how many tracks were decided since a moment (``reopening.tracks_since``)."""
+    recent = [] if since is None else [DECISIONS.c.recorded_at >= since]
+    query = select(func.count(DECISIONS.c.track_id.distinct())).where(*recent)
+    with ledger.reading() as connection:
+        return connection.scalar(query) or 0
+
+
+def fingerprints(
+    ledger: Ledger, upload_ids: Collection[str]
+) -> Mapping[Content, TrackFingerprinted]:
+    """Return the decoded events of uploads, each with its newest observation."""
+    newest: dict[Content, TrackFingerprinted] = {}
+    with ledger.reading() as connection:
+        for ids in chunks(set(upload_ids)):
+            query = select(FINGERPRINTS.c.record).where(FINGERPRINTS.c.upload_id.in_(ids))
+            in_order = query.order_by(FINGERPRINTS.c.observation_version)
+            for event in parsed(connection, TrackFingerprinted, in_order):
+                newest[event.upload_id, event.content_sha256] = event
+    return newest
+
+
+def answers(
+    ledger: Ledger, upload_ids: Collection[str], *digests: str
+) -> Mapping[str, Mapping[str, Analysis]]:
+    """Return the latest analysis of each upload by each of these models, candidates included."""
+    by_upload: dict[str, dict[str, Analysis]] = defaultdict(dict)
+    with ledger.reading() as connection:
+        for ids in chunks(set(upload_ids)):
+            candidates = parsed(connection, TrackRescored, _of(RESCORES, ids, digests))
+            others = parsed(connection, TrackClassified, _of(ANALYSES, ids, digests))
+            for upload_id, analysis in chain(
+                ((event.upload_id, event.analysis) for event in candidates),
+                ((event.upload_id, event.analysis) for event in others),
+            ):
+                by_upload[upload_id][analysis.model.digest] = analysis
+    return by_upload
+
+
+def models(ledger: Ledger) -> list[ModelRef]:
+    """Return the models of the decisions and the candidates that answered here."""
+    names = ("model", "model_version", "model_digest")
+    known: set[tuple[str, str, str]] = set()
+    with ledger.reading() as connection:
+        for table in (DECISIONS, RESCORES):
+            query = select(*(table.c[name] for name in names)).distinct()
+            known.update((row[0], row[1], row[2]) for row in connection.execute(query))
+    return [
+        ModelRef(name=name, version=version, digest=digest)
+        for name, version, digest in sorted(known)
+    ]
+
+
+def _of(table: Table, upload_ids: Collection[str], digests: Collection[str]) -> Select[Any]:
+    return (
+        select(table.c.record)
+        .where(table.c.upload_id.in_(upload_ids), table.c.model_digest.in_(digests))
+        .order_by(table.c.recorded_at)
+    )
