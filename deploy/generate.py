@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from deploy import flow_picture
 from deploy.chart_readme import readme
 from deploy.dashboards import files
 from deploy.processes import chart_facts, chart_values, compose_services, scraped_names
@@ -33,6 +34,7 @@ def generated() -> Mapping[Path, str]:
         PROMETHEUS: _listed(scraped_names(), PROMETHEUS.read_text()),
         CHART / "values.schema.json": json.dumps(schema(), indent=2) + "\n",
         CHART / "README.md": readme(values),
+        DOCS / "pictures" / "flow.svg": flow_picture.svg(),
         README: _with_hook((ROOT / "examples" / "ingest_hook.py").read_text(), README.read_text()),
         **{DOCS / "reference" / name: text for name, text in pages().items()},
         **{
