@@ -21,6 +21,9 @@ def read_messages(
     report: Annotated[
         Path | None, typer.Option(help="Write what each message gave as JSON lines.")
     ] = None,
+    sender: Annotated[
+        list[str] | None, typer.Option(help="Refuse messages of other DPIDs; repeatable.")
+    ] = None,
 ) -> None:
     """Convert ERN messages to JSON lines that `earmark submit -` reads.
 
@@ -35,7 +38,7 @@ def read_messages(
     code, lines = 0, list[bytes]()
     for file in files:
         try:
-            delivery = read(file)
+            delivery = read(file, sender or ())
         except WrongDdex as error:
             warn(f"earmark: {readable(file)}: {error}")
             lines.append(orjson.dumps({"file": readable(file), "refused": str(error)}))

@@ -7,7 +7,7 @@ they are; ``policy.conflicts`` names them.
 import os
 import re
 from base64 import b64decode
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -63,8 +63,11 @@ IDS: Final = ("ResourceId", "SoundRecordingId")
 MAX_CREDITED: Final = 1_000_000  # of all uploads: each edition has those of its recording
 
 
-def read(path: Path) -> Delivery:
+def read(path: Path, senders: Collection[str] = ()) -> Delivery:
     """Return what a message gives. Relative file names are taken from the message's own folder.
+
+    ``senders``: DPIDs whose messages are read; none: of any. A message is written by its deliverer,
+    who may name anybody as its sender, and so the tracks of anybody.
 
     Raises:
         WrongDdex: saying what is wrong.
@@ -74,10 +77,10 @@ def read(path: Path) -> Delivery:
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise WrongDdex(f"{path}: cannot be read ({error})") from error
-    return parse(content, path.resolve().parent)
+    return parse(content, path.resolve().parent, senders)
 
 
-def parse(content: bytes, folder: Path) -> Delivery:
+def parse(content: bytes, folder: Path, senders: Collection[str] = ()) -> Delivery:
     """Return what a message gives; see ``read``."""
     root = tree(content)
     namespace, kind = root.tag.rpartition("}")[0].lstrip("{"), local(root)
@@ -89,6 +92,9 @@ def parse(content: bytes, folder: Path) -> Delivery:
         )
     try:
         delivery = Delivery(_header(root, NAMESPACES[namespace]), kind)
+        sender = delivery.message.sender_dpid
+        if senders and sender not in senders:
+            raise WrongDdex(f"its sender is {sender!r}, not {' or '.join(sorted(senders))}")
         if kind == "PurgeReleaseMessage":
             _purge(root, delivery)
         else:

@@ -43,6 +43,24 @@ def test_in_prints_what_submit_takes_and_states_what_it_passed_over(tmp_path: Pa
     assert (old.exit_code, old.stdout) == (0, run.stdout)
 
 
+@pytest.mark.parametrize("content", [message(), purge("3.8.2", "<ISRC>USRC17607839</ISRC>")])
+def test_a_deliverer_sends_nothing_in_the_name_of_another(content: bytes, tmp_path: Path) -> None:
+    """Its message would name the other's tracks, and what they contain of AI."""
+    file = tmp_path / "message.xml"
+    file.write_bytes(content)
+
+    def read(*senders: str) -> tuple[int, str]:
+        options = [word for name in senders for word in ("--sender", name)]
+        run = CliRunner().invoke(app, ["ddex", "in", str(file), *options])
+        return run.exit_code, run.stdout + run.stderr
+
+    refused = (
+        f"earmark: {file}: wrong_ddex: its sender is 'PADPIDA2014XYZ', not PADPIDA1 or PADPIDA2"
+    )
+    assert read("PADPIDA2", "PADPIDA1") == (1, f"{refused}\n")
+    assert read("PADPIDA1", "PADPIDA2014XYZ") == read()
+
+
 def test_no_message_is_silent_and_none_stops_the_others(tmp_path: Path) -> None:
     contents = {
         "bad.xml": message().replace(b"ern/432", b"ern/37D2"),
