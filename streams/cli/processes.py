@@ -17,6 +17,7 @@ from streams.ops.state import State
 
 if TYPE_CHECKING:
     from streams.contract.records import Upload
+    from streams.ops.forking import ForkServer
     from streams.ops.inputs import Skipped
     from streams.runtime.settings import Settings
 
@@ -35,6 +36,15 @@ def up(
     seed: Annotated[int, typer.Option(help="Seed of the synthetic samples.")] = 1,
 ) -> None:
     """Run everything on this machine and decide about AUDIO."""
+    from streams.ops.forking import ForkServer
+
+    with ForkServer() as forks:  # its libraries are loaded beside ours
+        _run_all(forks, audio, once, out, State(state), seed)
+
+
+def _run_all(
+    forks: "ForkServer", audio: str, once: bool, out: Path | None, state: State, seed: int
+) -> None:
     with _loading():
         from rich.console import Console
 
@@ -47,12 +57,14 @@ def up(
     names = named(audio) if audio else []
     if audio and not any(map(os.path.lexists, names)):  # before broker and processors start
         raise BadInput("missing_file", f"{audio}: no such file or folder")
-    here, folder = State(state), state / "samples"
 
     def items(settings: "Settings") -> "Iterable[tuple[str, Upload] | Skipped]":
-        return uploads(names, settings.fetch_max_bytes) if audio else _samples(folder, seed)
+        if audio:
+            return uploads(names, settings.fetch_max_bytes)
+        return _samples(state.folder / "samples", seed)
 
-    raise SystemExit(run_all(here, items, once=once, out=out, console=Console()))
+    console = Console()
+    raise SystemExit(run_all(state, items, once=once, out=out, console=console, forks=forks))
 
 
 @contextmanager

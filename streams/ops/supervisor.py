@@ -1,7 +1,8 @@
 """Processors as child processes: started, watched, restarted, ended in time.
 
-Each child is ``earmark worker NAME``, with its log in a file. One that ends is started again after
-a back-off that doubles up to 30 s, and starts anew after a minute of good service.
+Each child is ``earmark worker NAME``, forked (``streams.ops.forking``), with its log in a file.
+One that ends is started again after a back-off that doubles up to 30 s, and starts anew after a
+minute of good service.
 """
 
 import contextlib
@@ -9,7 +10,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
 import urllib.request
 from dataclasses import dataclass, field
@@ -20,12 +20,13 @@ import orjson
 import structlog
 
 from streams.contract.processes import PROCESSES
-from streams.runtime.processes import dying_with, free_port, undisturbed
+from streams.ops.forking import ForkServer, Running
+from streams.runtime.processes import free_port, undisturbed
 from streams.runtime.settings import Settings
 
 log = structlog.get_logger()
 
-COMMAND = ["-m", "streams.cli.main", "worker"]
+MODULE = "streams.cli.main"
 STOP_PATIENCE_S = 6.0
 FIRST_BACKOFF_S = 0.5
 LONGEST_BACKOFF_S: Final = 30.0
@@ -41,7 +42,7 @@ class Child:
     name: str
     settings: Settings
     log_path: Path
-    process: subprocess.Popen[bytes] | None = None
+    process: Running | None = None
     started: float = 0.0
     restarts: int = 0
     backoff_s: float = field(default_factory=lambda: FIRST_BACKOFF_S)
@@ -52,22 +53,15 @@ class Child:
         """Where its metrics are."""
         return f"http://{self.settings.metrics_host}:{self.settings.metrics_port}/metrics"
 
-    def start(self) -> None:
+    def start(self, forks: ForkServer) -> None:
         """Start it."""
         if self.restarts:  # the port may have been taken since it was chosen
             port = free_port(self.settings.metrics_host, self.settings.metrics_port)
             self.settings = self.settings.model_copy(update={"metrics_port": port})
         kept = {key: value for key, value in os.environ.items() if not key.startswith("EARMARK_")}
         with undisturbed(), self.log_path.open("ab") as log_file:
-            self.process = subprocess.Popen(
-                [sys.executable, *COMMAND, self.name],
-                env=kept | self.settings.environment(PROCESSES.get(self.name)),
-                stdin=subprocess.DEVNULL,
-                stdout=log_file,
-                stderr=subprocess.STDOUT,
-                process_group=0,  # Ctrl-C on the terminal is ours to pass on, in order
-                preexec_fn=dying_with(os.getpid()),
-            )
+            environment = kept | self.settings.environment(PROCESSES.get(self.name))
+            self.process = forks.start(MODULE, ["worker", self.name], environment, log_file)
         self.started = time.monotonic()
 
     def ready(self) -> bool:
@@ -94,7 +88,7 @@ class Child:
                     return line
         return ""
 
-    def watch(self) -> bool:
+    def watch(self, forks: ForkServer) -> bool:
         """Start it again once its back-off is over; return whether it has ended just now."""
         now = time.monotonic()
         ended = False
@@ -111,7 +105,7 @@ class Child:
             self.not_before = now + self.backoff_s
             self.backoff_s = min(2 * self.backoff_s, LONGEST_BACKOFF_S)
         if now >= self.not_before:
-            self.start()
+            self.start(forks)
         return ended
 
 
@@ -119,10 +113,19 @@ class Supervisor:
     """All workers of one machine; use as a context manager.
 
     Workers of one name share the work of that stage; the second one's log is ``NAME-2.log``.
+    They are forked by ``forks``, which remains open; without it, by a server of its own.
     """
 
-    def __init__(self, names: list[str], settings: Settings, log_folder: Path) -> None:
+    def __init__(
+        self,
+        names: list[str],
+        settings: Settings,
+        log_folder: Path,
+        forks: ForkServer | None = None,
+    ) -> None:
         log_folder.mkdir(parents=True, exist_ok=True)
+        self._forks = forks or ForkServer()
+        self._own_forks = forks is None
         self._settings, self._log_folder = settings, log_folder
         self.children: list[Child] = []
         for name in names:
@@ -139,7 +142,7 @@ class Supervisor:
     def add(self, name: str) -> Child:
         """Start one more worker, without waiting for it to be ready."""
         child = self._append(name)
-        child.start()
+        child.start(self._forks)
         return child
 
     @property
@@ -153,7 +156,7 @@ class Supervisor:
     def __enter__(self) -> "Supervisor":
         try:
             for child in self.children:
-                child.start()
+                child.start(self._forks)
         except BaseException:  # Ctrl-C too: those that run must end
             self.stop()
             raise
@@ -164,7 +167,7 @@ class Supervisor:
 
     def watch(self) -> list[Child]:
         """Look after every child, about once a second; return those that have just ended."""
-        return [child for child in self.children if child.watch()]
+        return [child for child in self.children if child.watch(self._forks)]
 
     def wait_ready(self, patience_s: float) -> list[str]:
         """Wait until all are ready; return those that are not, with their last words."""
@@ -195,3 +198,5 @@ class Supervisor:
             process.wait()
         for child in self.children:
             child.process = None
+        if self._own_forks:
+            self._forks.close()

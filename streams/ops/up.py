@@ -20,6 +20,7 @@ from streams.contract.processes import MONITOR, PROCESSES
 from streams.contract.records import Upload
 from streams.ops import display, rows
 from streams.ops.embedded_broker import EmbeddedBroker, ensure_topics
+from streams.ops.forking import ForkServer
 from streams.ops.inputs import Skipped
 from streams.ops.state import State
 from streams.ops.supervisor import Supervisor
@@ -119,6 +120,7 @@ def up(
     once: bool,
     out: Path | None,
     console: Console,
+    forks: ForkServer,
 ) -> int:
     """Run everything until Ctrl-C, or with ``once`` until every upload has ended.
 
@@ -133,8 +135,9 @@ def up(
         settings = _broker(state, stack, console)
         port = free_port(settings.console_host, settings.console_port)
         settings = settings.model_copy(update={"console_port": port})
+        Ledger.open(settings.ledger).close()  # migrates: at once, the workers would wait in turn
         # they load for seconds, and wait for topics anyway
-        supervisor = stack.enter_context(Supervisor(list(STARTED), settings, state.logs))
+        supervisor = stack.enter_context(Supervisor(list(STARTED), settings, state.logs, forks))
         ensure_topics(settings)
         with console.status("starting the processors"):
             late = supervisor.wait_ready(READY_PATIENCE_S)

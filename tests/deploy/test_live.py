@@ -52,6 +52,7 @@ from tests.deploy.test_dashboards import ALERTS, FILES, expressions
 from tests.support import events
 from tests.support.accounts import create_user
 from tests.support.audio import write_wav
+from tests.support.forks import forks
 from tests.support.paths import ROOT
 from tests.support.samples import samples
 
@@ -122,7 +123,7 @@ def at_work(folder: Path) -> Iterator[Live]:
             catalogue_bank="remembered",
         )
         ensure_topics(settings)
-        with Supervisor(list(PROCESSES), settings, folder / "logs") as installation:
+        with Supervisor(list(PROCESSES), settings, folder / "logs", forks()) as installation:
             assert installation.wait_ready(PATIENCE_S) == []
             targets = {
                 child.name: f"127.0.0.1:{child.settings.metrics_port}"

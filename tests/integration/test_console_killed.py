@@ -8,8 +8,6 @@ outbox, and the audit log holds.
 import os
 import re
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -23,6 +21,7 @@ import pytest
 import sqlalchemy
 
 from streams.contract import topics
+from streams.ops.forking import Running
 from streams.runtime.processes import free_port
 from streams.runtime.settings import Settings
 from streams.services.accounts import sessions
@@ -33,6 +32,7 @@ from streams.store.database import Ledger, LedgerAway
 from streams.store.tables import VERDICTS
 from streams.web.console.auth import COOKIE
 from tests.support.accounts import create_user
+from tests.support.forks import forks
 from tests.support.postgres import NoPostgres, PrivatePostgres
 from tests.support.stories import a_task
 
@@ -47,15 +47,14 @@ class Process:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: Running | None = None
 
     def start(self) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "streams.cli.main", "worker", "console"],
-            env=os.environ | self.settings.environment(),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        environment = os.environ | self.settings.environment()
+        with Path(os.devnull).open("wb") as nothing:
+            self.process = forks().start(
+                "streams.cli.main", ["worker", "console"], environment, nothing
+            )
 
     def kill(self) -> None:
         assert self.process is not None

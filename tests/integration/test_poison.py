@@ -40,6 +40,7 @@ from streams.store.tables import APPLIED, DECISIONS
 from tests.support.audio import write_wav
 from tests.support.databases import BOTH
 from tests.support.events import agreement, appeal, classified, received, reopened, verdict
+from tests.support.forks import forks
 from tests.unit.streams.runtime.patches.test_record_batches import PACK, SPOILT, RawKey, packed
 
 pytestmark = pytest.mark.pipeline
@@ -303,7 +304,7 @@ def test_poison_stops_nobody(request: pytest.FixtureRequest, tmp_path: Path, dat
             redecide_per_s=100_000,
         )
         ensure_topics(settings)
-        supervisor = Supervisor(list(processes.GROUPS), settings, tmp_path / "logs")
+        supervisor = Supervisor(list(processes.GROUPS), settings, tmp_path / "logs", forks())
         stack.enter_context(supervisor)
         pipeline = Pipeline(settings, good)
         assert not supervisor.wait_ready(PATIENCE_S)

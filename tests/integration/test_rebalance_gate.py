@@ -13,7 +13,6 @@ import asyncio
 import json
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -26,8 +25,9 @@ from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssigno
 from kafka.admin import KafkaAdminClient
 
 from streams.ops.embedded_broker import EmbeddedBroker
+from streams.ops.forking import Running
 from streams.runtime.settings import Settings
-from tests.support.paths import ROOT
+from tests.support.forks import forks
 
 pytestmark = pytest.mark.pipeline
 
@@ -66,15 +66,11 @@ class Race:
         return [line for line in entries if line.get("event") == event]
 
     @contextmanager
-    def worker(self) -> Iterator[subprocess.Popen[bytes]]:
+    def worker(self) -> Iterator[Running]:
         arguments = [self.variant, self.source, self.target]
         with self.log.open("wb") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "tests.support.race_worker", *arguments],
-                cwd=ROOT,
-                env=os.environ | self.settings.environment(),
-                stderr=log,
-            )
+            environment = os.environ | self.settings.environment()
+            process = forks().start("tests.support.race_worker", arguments, environment, log)
         try:
             yield process
         finally:
@@ -90,7 +86,7 @@ class Race:
             await producer.send(self.source, value, key=b"t", partition=partition)
         await producer.stop()
 
-    async def bounce(self, worker: subprocess.Popen[bytes]) -> None:
+    async def bounce(self, worker: Running) -> None:
         await self._assigned(worker, 0)
         for _ in range(BOUNCES):
             other = AIOKafkaConsumer(
@@ -107,13 +103,13 @@ class Race:
                 await step()
                 await self._assigned(worker, before)
 
-    async def _assigned(self, worker: subprocess.Popen[bytes], before: int) -> None:
+    async def _assigned(self, worker: Running, before: int) -> None:
         deadline = time.monotonic() + ASSIGNED_PATIENCE_S
         while len(self.lines("partitions_assigned")) == before and worker.poll() is None:
             assert time.monotonic() < deadline, self.log.read_text()
             await asyncio.sleep(0.1)
 
-    async def collect(self, worker: subprocess.Popen[bytes], quiet_s: float = QUIET_S) -> None:
+    async def collect(self, worker: Running, quiet_s: float = QUIET_S) -> None:
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self.settings.brokers,
             auto_offset_reset="earliest",

@@ -19,6 +19,7 @@ from streams.runtime.settings import Settings
 from streams.store import queries
 from streams.store.database import Ledger
 from streams.store.reopening import current_decisions
+from tests.support.forks import forks
 
 
 class Installation:
@@ -92,7 +93,7 @@ def installed(folder: Path, bootstrap: str) -> Iterator[Installation]:
     )
     ensure_topics(settings)
     workers = ["decide", "redecide", "ledger", "catalogue"]
-    with Supervisor(workers, settings, folder / "logs") as supervisor:
+    with Supervisor(workers, settings, folder / "logs", forks()) as supervisor:
         assert supervisor.wait_ready(90) == []
         state.folder.mkdir(exist_ok=True)
         state.announce(settings)

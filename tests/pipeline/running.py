@@ -14,6 +14,7 @@ import numpy as np
 
 from detector.types import FloatArray
 from streams.runtime.processes import free_port
+from tests.support.hostile_run import family
 from tests.support.refused import refusing
 
 RATE_HZ = 44_100
@@ -54,16 +55,13 @@ def noise(seed: int, seconds: float = 6.0) -> FloatArray:
 
 
 def workers_of(parent: int) -> dict[str, int]:
-    """Return the process ids of the workers, by name."""
+    """Return the process ids of the workers below a process, by name."""
     workers = {}
-    for folder in Path("/proc").iterdir():
-        if not folder.name.isdigit():
-            continue
+    for pid in family(parent):
         try:
-            stat = (folder / "stat").read_text().rsplit(")", 1)[1].split()
-            command = (folder / "cmdline").read_bytes().decode().split("\0")
+            command = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
         except OSError:
             continue
-        if int(stat[1]) == parent and "worker" in command:
-            workers[command[command.index("worker") + 1]] = int(folder.name)
+        if "worker" in command:
+            workers[command[command.index("worker") + 1]] = pid
     return workers

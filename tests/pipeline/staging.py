@@ -4,8 +4,6 @@ import asyncio
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -19,8 +17,9 @@ from typing import Any
 from aiokafka import AIOKafkaProducer
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
+from streams.ops.forking import Running
 from streams.runtime.settings import Settings
-from tests.support.paths import ROOT
+from tests.support.forks import forks
 
 Message = tuple[bytes | None, bytes | None]
 
@@ -29,7 +28,7 @@ Message = tuple[bytes | None, bytes | None]
 class Process:
     """One echo processor."""
 
-    popen: subprocess.Popen[bytes]
+    popen: Running
     log: Path
 
     def lines(self, event: str) -> list[dict[str, Any]]:
@@ -76,12 +75,11 @@ class Stage:
         log = self.folder / f"{len(self.processes)}.log"
         settings = self.settings.model_copy(update=changes)
         with log.open("wb") as stderr:
-            popen = subprocess.Popen(
-                [sys.executable, "-m", "tests.pipeline.echo", self.source, self.target],
-                cwd=ROOT,
-                env=os.environ | settings.environment(),
-                stdout=stderr,
-                stderr=stderr,
+            popen = forks().start(
+                "tests.pipeline.echo",
+                [self.source, self.target],
+                os.environ | settings.environment(),
+                stderr,
             )
         self.processes.append(Process(popen, log))
         return self.processes[-1]

@@ -26,6 +26,7 @@ from streams.stages.ingest import IngestHook
 from streams.store.database import Ledger
 from streams.store.queries import counts
 from tests.support.events import upload
+from tests.support.forks import forks
 from tests.support.kafka import ApacheKafka, apache_kafka
 from tests.support.samples import samples
 
@@ -99,7 +100,7 @@ def test_the_whole_pipeline_runs_with_least_rights(granted: Settings, tmp_path: 
     track = samples(Path(granted.file_roots))[0]
     with ExitStack() as stack:
         workers = {
-            name: stack.enter_context(Supervisor([name], as_user(granted, name), tmp_path))
+            name: stack.enter_context(Supervisor([name], as_user(granted, name), tmp_path, forks()))
             for name in PROCESSES
         }
         late = [line for worker in workers.values() for line in worker.wait_ready(90)]

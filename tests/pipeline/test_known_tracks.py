@@ -34,6 +34,7 @@ from streams.runtime.kafka.clients import open_reader
 from streams.runtime.settings import Settings
 from streams.services.upload_inputs import upload_from_file
 from streams.stages.ingest import IngestHook
+from tests.support.forks import forks
 
 pytestmark = pytest.mark.pipeline
 
@@ -111,7 +112,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
     with EmbeddedBroker(log_file=folder / "tansu.log") as broker:
         settings = state.settings(broker.bootstrap).model_copy(update={"decode_workers": 1})
         ensure_topics(settings)
-        with Supervisor(list(WORKERS), settings, state.logs) as supervisor:
+        with Supervisor(list(WORKERS), settings, state.logs, forks()) as supervisor:
             assert supervisor.wait_ready(120) == []
             state.announce(settings)
             installation = Installation(settings, state, supervisor)

@@ -22,6 +22,7 @@ from detector.errors import Transient
 from streams.contract import dead_letters, topics
 from streams.contract.records import DecisionApplied, Declaration, Record, parse
 from streams.ops.embedded_broker import EmbeddedBroker, ensure_topics
+from streams.ops.forking import Running
 from streams.policy.bundle import load
 from streams.policy.decide import decide
 from streams.runtime.kafka.clients import open_producer
@@ -34,6 +35,7 @@ from streams.store.dead_letter_store import DeadLetterFilter
 from streams.store.queries import counts
 from streams.store.tables import UPLOADS
 from tests.support.events import classified, upload
+from tests.support.forks import forks
 from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.pipeline
@@ -45,7 +47,7 @@ PATIENCE_S = 30.0
 class Worker:
     """One process of ``earmark worker``, and its log."""
 
-    process: subprocess.Popen[bytes]
+    process: Running
     log: Path
     port: int
 
@@ -77,11 +79,11 @@ class Installation:
         settings = self.settings.model_copy(update={"metrics_port": port, **changes})
         log = self.folder / f"{name}-{len(self.workers)}.log"
         with log.open("wb") as written:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "streams.cli.main", "worker", name],
-                env={"PATH": os.environ["PATH"], **settings.environment()},
-                stdout=written,
-                stderr=written,
+            process = forks().start(
+                "streams.cli.main",
+                ["worker", name],
+                {"PATH": os.environ["PATH"], **settings.environment()},
+                written,
             )
         worker = Worker(process, log, port)
         self.workers.append(worker)

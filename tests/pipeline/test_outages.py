@@ -1,8 +1,6 @@
 """A broker that holds its connections and does not answer."""
 
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +13,7 @@ from tests.pipeline.backpressure import resident_mb
 from tests.pipeline.conftest import StageOn
 from tests.pipeline.staging import Process, at_most, numbers, ping, wait_until
 from tests.soak.installation import Tansu
+from tests.support.forks import forks
 
 pytestmark = pytest.mark.pipeline
 
@@ -67,8 +66,8 @@ def test_batch_consumers_rest_while_a_broker_stalls_and_still_stop(
     )
     ensure_topics(settings)
     with (tmp_path / "ledger.log").open("wb") as log:
-        command = [sys.executable, "-m", "streams.cli.main", "worker", "ledger"]
-        popen = subprocess.Popen(command, env=os.environ | settings.environment(), stderr=log)
+        environment = os.environ | settings.environment()
+        popen = forks().start("streams.cli.main", ["worker", "ledger"], environment, log)
     worker = Process(popen, tmp_path / "ledger.log")
     worker.wait_for("processor_started")
     wait_until(lambda: worker.ready()["ready"], 30)

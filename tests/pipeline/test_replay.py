@@ -24,6 +24,7 @@ from streams.store.database import Ledger
 from streams.store.dead_letter_store import DeadLetter, DeadLetterFilter
 from streams.store.queries import counts, decision
 from tests.support.audio import write_wav
+from tests.support.forks import forks
 
 pytestmark = pytest.mark.pipeline
 
@@ -68,7 +69,7 @@ def test_a_replay_is_decided_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         for name, value in settings.environment().items():
             monkeypatch.setenv(name, value)
         workers = ["fingerprint", "classify", "decide", "ledger"]
-        with Supervisor(workers, settings, tmp_path / "logs") as supervisor:
+        with Supervisor(workers, settings, tmp_path / "logs", forks()) as supervisor:
             assert supervisor.wait_ready(120) == []
             the_story(settings, tmp_path)
 

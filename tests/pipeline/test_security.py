@@ -28,6 +28,7 @@ from streams.stages.ingest import IngestHook
 from streams.store.database import Ledger
 from streams.store.queries import counts
 from tests.support.events import classified, upload
+from tests.support.forks import forks
 from tests.support.kafka import ApacheKafka, apache_kafka
 
 pytestmark = pytest.mark.pipeline
@@ -59,7 +60,7 @@ def test_the_whole_pipeline_by_tls_and_password(kafka: ApacheKafka, tmp_path: Pa
     settings = settings_of(kafka.secured(), ledger=f"sqlite:///{tmp_path}/ledger.db")
     ensure_topics(settings)
     delivery = upload("T-1", declared=Declaration(contains_ai="None"))
-    with Supervisor(["decide", "ledger", "catalogue"], settings, tmp_path) as supervisor:
+    with Supervisor(["decide", "ledger", "catalogue"], settings, tmp_path, forks()) as supervisor:
         assert supervisor.wait_ready(60) == []
         with Watcher(settings) as watcher, IngestHook(settings) as hook:
             hook.submit(delivery)
@@ -118,7 +119,7 @@ async def seen_by_publisher(settings: Settings) -> set[str]:
 def test_faust_by_a_client_certificate(kafka: ApacheKafka, tmp_path: Path) -> None:
     settings = settings_of(kafka.secured("SSL"), group_prefix="tls", ledger="sqlite://")
     ensure_topics(settings)
-    with Supervisor(["decide"], settings, tmp_path) as supervisor:
+    with Supervisor(["decide"], settings, tmp_path, forks()) as supervisor:
         assert supervisor.wait_ready(60) == []
 
 

@@ -18,6 +18,7 @@ from streams.runtime.settings import Settings
 from streams.stages.ingest import IngestHook
 from streams.store.database import Ledger
 from tests.support.audio import write_wav
+from tests.support.forks import forks
 
 pytestmark = pytest.mark.pipeline
 
@@ -83,7 +84,7 @@ def test_workers_before_broker_before_topics_and_each_stops_in_time_while_busy(
 ) -> None:
     port = free_port()
     settings = settings_for(tmp_path, f"127.0.0.1:{port}")
-    with Supervisor(list(GROUPS), settings, tmp_path / "logs") as workers:
+    with Supervisor(list(GROUPS), settings, tmp_path / "logs", forks()) as workers:
 
         def in_vain(child: Child) -> bool:
             return "attempt_failed" in child.log_path.read_text()
@@ -118,7 +119,7 @@ def test_a_worker_whose_decode_processes_cannot_start_ends_and_says_why(
     with EmbeddedBroker() as broker:
         settings = settings_for(tmp_path, broker.bootstrap)
         ensure_topics(settings)
-        with Supervisor(["fingerprint"], settings, tmp_path / "logs") as workers:
+        with Supervisor(["fingerprint"], settings, tmp_path / "logs", forks()) as workers:
             (late,) = workers.wait_ready(READY_S)
             assert "a decode process does not start" in late
             assert workers.children[0].restarts == 2, "and is started again each time"
@@ -131,7 +132,7 @@ def test_a_worker_that_must_stop_ends_in_time_and_is_started_again(tmp_path: Pat
         settings = settings.model_copy(update={"retry_attempts": 3})
         ensure_topics(settings)
         (tmp_path / "store").write_text("not a folder")
-        with Supervisor(["fingerprint"], settings, tmp_path / "logs") as workers:
+        with Supervisor(["fingerprint"], settings, tmp_path / "logs", forks()) as workers:
             assert workers.wait_ready(READY_S) == []
             (child,) = workers.children
             process = child.process

@@ -2,7 +2,6 @@
 
 import json
 import signal
-import subprocess
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -10,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from streams.ops.forking import Running
 from streams.ops.supervisor import Child
 from tests.soak.faults import Fault
 
@@ -67,9 +67,7 @@ class Watching:
     exits: list[Exit] = field(default_factory=list)
     rss: dict[str, list[tuple[float, int, int]]] = field(default_factory=dict)
     """By worker: moments, process ids and MB."""
-    _processes: dict[int, tuple[Child, "subprocess.Popen[bytes]", int]] = field(
-        default_factory=dict
-    )
+    _processes: dict[int, tuple[Child, Running, int]] = field(default_factory=dict)
     _sampled: float = 0.0
 
     def look(self) -> None:

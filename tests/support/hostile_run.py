@@ -24,6 +24,7 @@ from streams.services.upload_inputs import upload_from_file
 from streams.stages.ingest import IngestHook
 from streams.store.database import Ledger
 from tests.support.audio import write_wav
+from tests.support.forks import forks
 from tests.support.hostile import HostileFile, hostile_files
 
 PATIENCE_S: Final = 400.0  # without any news: longer than the longest decode
@@ -94,7 +95,7 @@ def run(folder: Path, seed: int, count: int, **changes: Any) -> Sums:
         )
         ensure_topics(settings)
         hooked = settings.model_copy(update={"uri_schemes": SCHEMES})
-        supervisor = Supervisor(list(GROUPS), settings, folder / "logs")
+        supervisor = Supervisor(list(GROUPS), settings, folder / "logs", forks())
         with supervisor, IngestHook(hooked) as hook, Watcher(settings) as watcher:
             late = supervisor.wait_ready(120)
             assert not late, f"not ready: {late}; see {folder}/logs"

@@ -3,7 +3,6 @@
 import os
 import signal
 import socket
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,25 +12,22 @@ from typing import Any
 import pytest
 
 from streams.ops import supervisor
+from streams.ops.forking import ForkServer, Running
 from streams.ops.supervisor import Child, Supervisor
 from streams.runtime.processes import free_port, listens
 from streams.runtime.settings import Settings
+from tests.support.forks import forks
 
-STUBBORN = """
-import signal, sys, time
-signal.signal(signal.SIGTERM, signal.SIG_IGN)
-print("here", flush=True)
-time.sleep(600)
-"""
+STUBBORN = "tests.support.stubborn"
 
 
 @pytest.fixture
 def children(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Supervisor]:
     """Real processes that ignore SIGTERM instead of workers."""
-    monkeypatch.setattr(supervisor, "COMMAND", ["-c", STUBBORN])
+    monkeypatch.setattr(supervisor, "MODULE", STUBBORN)
     monkeypatch.setattr(supervisor, "STOP_PATIENCE_S", 0.5)
     monkeypatch.setattr(supervisor, "FIRST_BACKOFF_S", 0.2)
-    with Supervisor(["one", "two"], Settings(), tmp_path) as all_of_them:
+    with Supervisor(["one", "two"], Settings(), tmp_path, forks()) as all_of_them:
         eventually(lambda: all("here" in c.log_path.read_text() for c in all_of_them.children))
         yield all_of_them
 
@@ -52,10 +48,10 @@ def pid(child: Child) -> int:
 def test_a_child_that_is_being_started_when_ctrl_c_comes_is_ended_too(
     number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    started: list[subprocess.Popen[bytes]] = []
+    started: list[Running] = []
 
-    def start(*arguments: Any, **options: Any) -> subprocess.Popen[bytes]:
-        started.append(real(*arguments, **options))
+    def start(*arguments: Any) -> Running:
+        started.append(real(*arguments))
         os.kill(os.getpid(), number)
         time.sleep(0.05)  # here Python would raise
         return started[-1]
@@ -63,13 +59,16 @@ def test_a_child_that_is_being_started_when_ctrl_c_comes_is_ended_too(
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    real = subprocess.Popen
-    monkeypatch.setattr(supervisor, "COMMAND", ["-c", STUBBORN])
+    real = ForkServer.start
+    monkeypatch.setattr(supervisor, "MODULE", STUBBORN)
     monkeypatch.setattr(supervisor, "STOP_PATIENCE_S", 0.5)
-    monkeypatch.setattr("subprocess.Popen", start)
+    monkeypatch.setattr(ForkServer, "start", start)
     before = signal.signal(number, interrupt)
     try:
-        with pytest.raises(KeyboardInterrupt), Supervisor(["one", "two"], Settings(), tmp_path):
+        with (
+            pytest.raises(KeyboardInterrupt),
+            Supervisor(["one", "two"], Settings(), tmp_path, forks()),
+        ):
             pass
     finally:
         signal.signal(number, before)
@@ -110,7 +109,7 @@ def test_a_worker_whose_port_was_taken_meanwhile_gets_another(tmp_path: Path) ->
     settings = Settings(
         brokers=f"127.0.0.1:{free_port()}", ledger=f"sqlite:///{tmp_path}/ledger.db"
     )
-    workers = Supervisor(["ledger"], settings, tmp_path)
+    workers = Supervisor(["ledger"], settings, tmp_path, forks())
     (child,) = workers.children
     port = child.settings.metrics_port
     with socket.create_server((child.settings.metrics_host, port)):
