@@ -24,6 +24,9 @@ ROOMS: Final = (
 )
 NAMES: Final = frozenset({"said", "told", "mine", "wanted"})
 LOOP_NAMES: Final = frozenset({"one", "found", "given"})
+FORMATTED: Final = re.compile(
+    rf"""^[rR]?[fF][^{{]*{{.*\b_*({"|".join(NAMES | LOOP_NAMES)})\b""", re.DOTALL
+)
 FROZEN: Final = (
     # released models name this code by digest, with its messages
     *("detector/evidence", "models/learning", "models/training"),
@@ -127,9 +130,11 @@ def _bound_by(node: ast.AST) -> set[str]:
 def python_findings(text: str, *, messages: bool = True) -> Iterator[tuple[int, str]]:
     """Yield the findings of a Python file, with those of its messages if asked."""
     tree = ast.parse(text)
-    names = _Names()
-    names.visit(tree)
-    yield from names.findings
+    tokens = list(tokenize.generate_tokens(io.StringIO(text).readline))
+    if any(_may_hold_a_name(token) for token in tokens):  # else looking at each node is for nothing
+        names = _Names()
+        names.visit(tree)
+        yield from names.findings
     lines = text.splitlines()
     docstrings: set[ast.AST | None] = set()
     for node in ast.walk(tree):  # parents before their children
@@ -145,9 +150,16 @@ def python_findings(text: str, *, messages: bool = True) -> Iterator[tuple[int, 
                     yield from _help(node.value.lineno, words, limited=node.arg == "help")
         elif messages and _is_message(node) and node not in docstrings:
             yield from _dialect(node.lineno, str(node.value))
-    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+    for token in tokens:
         if token.type == tokenize.COMMENT and not token.string.startswith("# noqa"):
             yield from _dialect(token.start[0], token.string)
+
+
+def _may_hold_a_name(token: tokenize.TokenInfo) -> bool:
+    """Return whether a token is a forbidden identifier, or a formatted string with such a word."""
+    if token.type == tokenize.NAME:
+        return token.string.lstrip("_") in NAMES or token.string in LOOP_NAMES
+    return token.type == tokenize.STRING and FORMATTED.search(token.string) is not None
 
 
 def _is_message(node: ast.AST) -> TypeGuard[ast.Constant]:
