@@ -1,7 +1,7 @@
 """Processes that start with their libraries loaded: forks of one server that has loaded them.
 
 A new interpreter spends a second or more of a core on imports. A fork spends a tenth, and shares
-the memory of what is loaded. The server (``streams.ops.fork_server``) is the
+the memory of what is loaded. The server (``streams.cli.fork_server``) is the
 parent of the forks. It has one thread and no connection, so that forking is safe, and knows no
 settings: each process gets its own environment. All end with the process that started the server.
 """
@@ -145,7 +145,7 @@ class ForkServer:
         with its:
             self._server = subprocess.Popen(
                 # a fork writes its own command line over this one
-                [sys.executable, "-m", "streams.ops.fork_server", " " * LONGEST_TITLE],
+                [sys.executable, "-m", "streams.cli.fork_server", " " * LONGEST_TITLE],
                 env=kept,
                 stdin=its.fileno(),
                 stdout=subprocess.DEVNULL,

@@ -5,7 +5,7 @@ import sys
 
 PROBE = """
 import os, pathlib, sys
-from streams.ops.fork_server import load
+from streams.cli.fork_server import load
 load()
 tasks = len(list(pathlib.Path("/proc/self/task").iterdir()))
 places = [str(fd.readlink()) for fd in pathlib.Path("/proc/self/fd").iterdir() if fd.is_symlink()]

@@ -1,4 +1,4 @@
-"""``python -m streams.ops.fork_server``: loads what most processes need, then forks on request.
+"""``python -m streams.cli.fork_server``: loads what most processes need, then forks on request.
 
 Requests and answers go over the socket that is its standard input; see ``streams.ops.forking``.
 Import it nowhere else. The libraries stay for good, shared by all forks: no garbage collection
