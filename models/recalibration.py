@@ -161,20 +161,20 @@ def _joined(calibration: Calibration, joining: Sequence[tuple[Ruled, BranchScore
                 for _, scores in joining
             ]
         )
-        identified = _with(identified, pairs, weights, None)
+        identified = with_more(identified, pairs, weights, None)
     known_strata = None if humans.strata is None else strata
     return replace(
-        calibration, humans=_with(humans, values, weights, known_strata), identified=identified
+        calibration, humans=with_more(humans, values, weights, known_strata), identified=identified
     )
 
 
-def _with(
+def with_more(
     humans: HumanScores,
     values: np.ndarray[Any, Any],
     weights: np.ndarray[Any, Any],
     strata: np.ndarray[Any, Any] | None,
 ) -> HumanScores:
-    """Return human scores with more of them, in order."""
+    """Return human scores with more ``values`` [n], their ``weights`` and ``strata``."""
     all_values = np.concatenate((humans.values, values.astype(np.float32)))
     all_weights = np.concatenate((humans.weights, weights.astype(np.float32)))
     order = np.argsort(all_values, kind="stable")

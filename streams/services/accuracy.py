@@ -34,8 +34,9 @@ def measure(ledger: Ledger, model_digest: str, rates: Rates) -> Accuracy:
     with ledger.reading() as connection:
         answers = answers_of(rulings.newest_answers(connection, service))
         ruled = ruled_tracks(connection, service)
-        marked = rulings.marks(connection, service)
-        old = rulings.old_releases(connection, service)
+        uploads = {one.upload_id for one in answers}
+        marked = rulings.marks(connection, uploads)
+        old = rulings.old_releases(connection, uploads)
     artists = {upload_id: names_of(fields_of(text)["upload"])[0] for upload_id, text in old.items()}
     return Accuracy(
         [

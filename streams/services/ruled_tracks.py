@@ -69,37 +69,36 @@ def ruled_tracks(connection: Connection, service: Service) -> list[Ruling]:
     """Return the rulings about a service's answers, the latest first, each recording once."""
     rows = rulings.verdicts(connection, service)
     appeals: dict[str, list[AppealChanged]] = {}
-    for appeal in rulings.appeals_about(connection, {row.upload_id for row in rows}):
+    for appeal in rulings.appeals_about(connection, {answer.upload_id for _, answer in rows}):
         appeals.setdefault(appeal.upload_id, []).append(appeal)
     kept: list[Ruling] = []
     contents: set[str] = set()
     recordings: set[str] = set()
-    for row in rows:
-        about = appeals.get(row.upload_id, ())
-        extent = _prevailing(row, about)
+    for verdict, row in rows:
+        extent = _prevailing(verdict, appeals.get(row.upload_id, ()))
         if extent is None:
             continue
-        artist, recording = names_of(fields_of(row.upload)["upload"])
+        artist, recording = names_of(fields_of(row.record)["upload"])
         if row.content_sha256 in contents or recording in recordings:
             continue
         contents.add(row.content_sha256)
         recordings.add(recording)
         kept.append(
             Ruling(
-                _answer(row, row.queue != SAMPLE_QUEUE),
+                _answer(row, verdict.queue != SAMPLE_QUEUE),
                 extent is not Extent.NONE,
                 artist,
                 recording,
-                bool(fields_of(row.verdict).get("training_use_allowed")),
+                bool(fields_of(verdict.record).get("training_use_allowed")),
             )
         )
     return kept
 
 
-def _prevailing(row: Any, appeals: Sequence[AppealChanged]) -> Extent | None:
+def _prevailing(verdict: Any, appeals: Sequence[AppealChanged]) -> Extent | None:
     """Return the extent that stands; None where only a party, or no person, states one."""
     parties = {appeal.appellant.id for appeal in appeals}
-    extent = None if row.reviewer in parties else Extent(row.extent)
+    extent = None if verdict.reviewer in parties else Extent(verdict.extent)
     for appeal in appeals:  # the latest comes last
         reversed_to = appeal.outcome and appeal.outcome.extent
         if reversed_to and appeal.state != "upheld" and appeal.changed_by not in parties:

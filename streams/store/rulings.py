@@ -6,7 +6,7 @@ All are of one model at one accepted rate: other answers tell nothing of these.
 from collections.abc import Collection, Sequence
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Subquery, exists, or_, select
+from sqlalchemy import ColumnElement, Connection, exists, or_, select
 
 from streams.contract.records.reviews import AppealChanged
 from streams.policy.evaluate import SAMPLE_QUEUE
@@ -48,81 +48,90 @@ class Service(NamedTuple):
         )
 
 
-def _newest(service: Service) -> Subquery:
-    columns = (ANALYSES.c[name] for name in (*ANSWER, "analysis_id"))
-    order = ANALYSES.c.recorded_at.desc(), ANALYSES.c.upload_id
-    return select(*columns).where(service.answers).order_by(*order).limit(NEWEST).subquery()
-
-
 def newest_answers(connection: Connection, service: Service) -> Sequence[Any]:
     """Return the newest answers; ``asked``: a rule sent the upload to people, not a sample."""
-    newest = _newest(service)
+    columns = (ANALYSES.c[name] for name in ANSWER)
+    order = ANALYSES.c.recorded_at.desc(), ANALYSES.c.upload_id
+    newest = select(*columns).where(service.answers).order_by(*order).limit(NEWEST).subquery()
     asked = exists().where(
         REVIEW_TASKS.c.upload_id == newest.c.upload_id, REVIEW_TASKS.c.queue != SAMPLE_QUEUE
     )
-    columns = (newest.c[name] for name in ANSWER)
-    return connection.execute(select(*columns, asked.label("asked"))).all()
+    return connection.execute(select(*newest.c, asked.label("asked"))).all()
 
 
-def marks(connection: Connection, service: Service) -> set[tuple[str, str]]:
-    """Return upload and generator of the newest answers' marks: what a file states of itself.
+def marks(connection: Connection, upload_ids: Collection[str]) -> set[tuple[str, str]]:
+    """Return upload and generator of the marks of uploads: what a file states of itself.
 
     Guesses are left out: watermarks, and tags that a platform's detector wrote.
     """
-    newest = _newest(service)
-    question = (
-        select(newest.c.upload_id, LABELS.c.generator, LABELS.c.record)
-        .join(LABELS, LABELS.c.upload_id == newest.c.upload_id)
-        .where(LABELS.c.source == "provenance", LABELS.c.generator.is_not(None))
-        .where(LABELS.c.certainty != "suspected", LABELS.c.extent.in_(("All", "Partly")))
-    )
-    return {
-        (row.upload_id, row.generator)
-        for row in connection.execute(question)
-        if (fields_of(row.record).get("mark") or {}).get("kind") not in (None, "watermark")
-    }
+    marked: set[tuple[str, str]] = set()
+    for ids in chunks(upload_ids):
+        question = (
+            select(LABELS.c.upload_id, LABELS.c.generator, LABELS.c.record)
+            .where(LABELS.c.upload_id.in_(ids), LABELS.c.source == "provenance")
+            .where(LABELS.c.generator.is_not(None), LABELS.c.extent.in_(("All", "Partly")))
+            .where(LABELS.c.certainty != "suspected")
+        )
+        marked |= {
+            (row.upload_id, row.generator)
+            for row in connection.execute(question)
+            if (fields_of(row.record).get("mark") or {}).get("kind") not in (None, "watermark")
+        }
+    return marked
 
 
-def old_releases(connection: Connection, service: Service) -> dict[str, str]:
-    """Return those of the newest uploads that were released before music generators: their records.
+def old_releases(connection: Connection, upload_ids: Collection[str]) -> dict[str, str]:
+    """Return the records of those uploads that were released before music generators.
 
     A date is what the deliverer states.
     """
-    newest = _newest(service)
-    dates = (f'%"release_date":"{decade}%' for decade in ("19", "200", "201", "2020", "2021"))
-    question = (
-        select(UPLOADS.c.upload_id, UPLOADS.c.record)
-        .join(newest, newest.c.upload_id == UPLOADS.c.upload_id)
-        .where(or_(*(UPLOADS.c.record.like(date) for date in dates)))
-    )
-    return {
-        row.upload_id: row.record
-        for row in connection.execute(question)
-        # a title may contain such words
-        if int((fields_of(row.record)["upload"].get("release_date") or "9999")[:4]) < UNRELEASED
-    }
-
-
-def verdicts(connection: Connection, service: Service) -> Sequence[Any]:
-    """Return the latest verdicts that hold and state an extent, with answer and upload."""
-    same = (ANALYSES.c.analysis_id == DECISIONS.c.analysis_id) & (
-        ANALYSES.c.upload_id == DECISIONS.c.upload_id
-    )
-    question = (
-        select(
-            *(ANALYSES.c[name] for name in ANSWER),
-            *(VERDICTS.c.extent, VERDICTS.c.reviewer, STATES.c.queue),
-            *(VERDICTS.c.record.label("verdict"), UPLOADS.c.record.label("upload")),
+    dates = (f'%"release_date":"{year}%' for year in ("19", "200", "201", "2020", "2021"))
+    has_date = or_(*(UPLOADS.c.record.like(date) for date in dates))
+    old: dict[str, str] = {}
+    for ids in chunks(upload_ids):
+        question = select(UPLOADS.c.upload_id, UPLOADS.c.record).where(
+            UPLOADS.c.upload_id.in_(ids), has_date
         )
-        .join(STATES, STATES.c.verdict_id == VERDICTS.c.verdict_id)
-        .join(DECISIONS, DECISIONS.c.decision_id == VERDICTS.c.decision_id)
-        .join(ANALYSES, same)
-        .join(UPLOADS, UPLOADS.c.upload_id == VERDICTS.c.upload_id)
-        .where(CLOSED_REVIEW, VERDICTS.c.extent.is_not(None), service.answers)
+        old |= {
+            row.upload_id: row.record
+            for row in connection.execute(question)
+            # a title may contain such words
+            if int((fields_of(row.record)["upload"].get("release_date") or "9999")[:4]) < UNRELEASED
+        }
+    return old
+
+
+def verdicts(connection: Connection, service: Service) -> list[tuple[Any, Any]]:
+    """Return the latest verdicts that hold and state an extent, each with the answer.
+
+    The answer has the record of its upload. It is read by keys, so that no plan of a database
+    reads whole tables.
+    """
+    columns = ("decision_id", "extent", "reviewer", "record")
+    latest = (
+        select(*(VERDICTS.c[name] for name in columns), STATES.c.queue)
+        .join(STATES, STATES.c.task_id == VERDICTS.c.task_id)
+        .where(STATES.c.verdict_id == VERDICTS.c.verdict_id)
+        .where(CLOSED_REVIEW, VERDICTS.c.extent.is_not(None))
         .order_by(VERDICTS.c.decided_at.desc(), VERDICTS.c.verdict_id)
         .limit(RULED)
     )
-    return connection.execute(question).all()
+    ruled = connection.execute(latest).all()
+    answers: dict[str, Any] = {}
+    for ids in chunks({row.decision_id for row in ruled}):
+        question = (
+            select(
+                *(ANALYSES.c[name] for name in ANSWER),
+                *(DECISIONS.c.decision_id, UPLOADS.c.record),
+            )
+            .select_from(DECISIONS)
+            .join(ANALYSES, ANALYSES.c.upload_id == DECISIONS.c.upload_id)
+            .join(UPLOADS, UPLOADS.c.upload_id == DECISIONS.c.upload_id)
+            .where(DECISIONS.c.decision_id.in_(ids), service.answers)
+            .where(ANALYSES.c.analysis_id == DECISIONS.c.analysis_id)
+        )
+        answers |= {row.decision_id: row for row in connection.execute(question)}
+    return [(row, answers[row.decision_id]) for row in ruled if row.decision_id in answers]
 
 
 def appeals_about(connection: Connection, upload_ids: Collection[str]) -> list[AppealChanged]:

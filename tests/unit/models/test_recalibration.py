@@ -14,7 +14,14 @@ from detector.errors import BadInput, ModelError
 from detector.types import Rates
 from models.commands import RELEASED
 from models.learning.few_shot import learn_from_files
-from models.recalibration import Ruled, Stored, recalibrated, standard_of, write_candidate
+from models.recalibration import (
+    Ruled,
+    Stored,
+    recalibrated,
+    standard_of,
+    with_more,
+    write_candidate,
+)
 from tests.support.makers import observed
 
 RATES = Rates(0.01, 0.001)
@@ -55,6 +62,23 @@ def test_what_joins_weighs_as_a_sample_of_the_releases_size_would(
     others = [one for one in made.kinds if not one.joined]
     assert all(one.threshold[0] == one.threshold[1] for one in others)
     assert made.model.calibrations["low_rate"] is model.calibrations["low_rate"]
+
+
+@pytest.mark.parametrize("flagged_share", [0.03, 0.1])
+def test_the_rate_is_kept_afterwards_and_not_undercut(flagged_share: float) -> None:
+    """A platform whose people are flagged too often: 60 of those whom people cleared join."""
+    random = np.random.default_rng(7)
+    rates = []
+    for _ in range(40):
+        humans = HumanScores.of(random.exponential(1.0, 400))
+        people = random.exponential(np.log(100) / -np.log(flagged_share), 20_000)
+        places = np.array([humans.scale.standard(one, 20.0) for one in people.tolist()])
+        cleared = places[places >= humans.bar(0.01)]
+        weight = humans.performances * len(cleared) / len(places) / 60
+        sample = random.choice(cleared, 60, replace=False)
+        after = with_more(humans, sample, np.full(60, weight), None)
+        rates.append(float((places >= after.bar(0.01)).mean()))
+    assert 0.003 < np.mean(rates) <= 0.01
 
 
 def test_the_rulings_are_judged_by_both(model: Model, tracks: list[Ruled]) -> None:

@@ -40,11 +40,11 @@ def test_marks_that_guess_do_not_count(ledger: Ledger) -> None:
             track_rows(1, mark=SUNO),
             track_rows(2, mark=SUNO | {"kind": "watermark"}),
             track_rows(3, mark=SUNO, certainty="suspected"),
-            track_rows(4, mark=SUNO, digest="e" * 64),
+            track_rows(4, mark=SUNO),
         ),
     )
     with ledger.reading() as connection:
-        assert rulings.marks(connection, SERVICE) == {("u1", "Suno")}
+        assert rulings.marks(connection, {"u1", "u2", "u3"}) == {("u1", "Suno")}
 
 
 def test_old_releases_go_by_their_own_date(ledger: Ledger) -> None:
@@ -59,7 +59,7 @@ def test_old_releases_go_by_their_own_date(ledger: Ledger) -> None:
         ),
     )
     with ledger.reading() as connection:
-        assert rulings.old_releases(connection, SERVICE).keys() == {"u1", "u2"}
+        assert rulings.old_releases(connection, {f"u{n}" for n in range(6)}).keys() == {"u1", "u2"}
 
 
 def test_verdicts_that_hold_and_are_no_test_of_reviewers(ledger: Ledger) -> None:
@@ -76,7 +76,8 @@ def test_verdicts_that_hold_and_are_no_test_of_reviewers(ledger: Ledger) -> None
     )
     with ledger.reading() as connection:
         rows = rulings.verdicts(connection, SERVICE)
-        assert [(row.upload_id, row.extent) for row in rows] == [("u1", "None"), ("u2", "All")]
+        extents = [(answer.upload_id, verdict.extent) for verdict, answer in rows]
+        assert extents == [("u1", "None"), ("u2", "All")]
         assert rulings.appeals_about(connection, {"u1"}) == []
 
 
