@@ -22,7 +22,7 @@ from streams.contract.processes import (
 
 WIDTH, HEIGHT, BOX, TALL = 940, 640, 250, 62
 STYLE: Final = """\
-svg { color: #1f2937; font: 14px system-ui, sans-serif }
+svg { background: #fff; color: #1f2937; font: 14px system-ui, sans-serif }
 rect { fill: #eef2ff; stroke: #4f5fbf; rx: 8 }
 .store rect { fill: #f3f4f6; stroke: #6b7280 }
 path { fill: none; stroke: #4f5fbf; stroke-width: 1.6 }
@@ -30,7 +30,8 @@ path.reads { stroke: #6b7280; stroke-dasharray: 5 4 }
 text { fill: currentColor } .name { font-weight: 600 } .small { font-size: 12px }
 .topic { font: 12px ui-monospace, monospace }
 @media (prefers-color-scheme: dark) {
-  svg { color: #e5e7eb } rect { fill: #1e2447; stroke: #8b9af0 }
+  svg { background: #12161d; color: #e5e7eb }
+  rect { fill: #1e2447; stroke: #8b9af0 }
   .store rect { fill: #262b33; stroke: #9ca3af }
   path { stroke: #8b9af0 } path.reads { stroke: #9ca3af }
 }"""
