@@ -66,6 +66,24 @@ def score(audio: _Audio = None, rounds: _Rounds = 5, json: _Json = False) -> Non
 
 
 @app.command()
+def rescore(
+    tracks: Annotated[int, typer.Option(min=100, help="Stored tracks.")] = 100_000,
+    seconds: Annotated[float, typer.Option(min=13, help="Length of each.")] = TRACK_S,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that score.")] = 2,
+    kill_s: Annotated[
+        float, typer.Option(min=0, help="Kill a worker this often; 0: never.")
+    ] = 60.0,
+    json: _Json = False,
+) -> None:
+    """Stored observations scored again through Kafka, workers killed."""
+    from streams.runtime import logs
+    from tests.bench.rescore import bench_rescore
+
+    logs.configure("error")
+    _say(bench_rescore(tracks, seconds, workers, kill_s), json)
+
+
+@app.command()
 def chain(
     tracks: Annotated[int, typer.Option(min=2, help="Tracks at once.")] = 60,
     paced: Annotated[int, typer.Option(min=2, help="Tracks at each load.")] = 40,
