@@ -341,7 +341,23 @@ def _answer_text(answer: dict[str, Any]) -> str:
     if answer["probability"] is not None:
         text += f", p(AI) {answer['probability']}, p-value {answer['p_value']}"
     sentences = [branch["sentence"] for branch in answer["evidence"]]
-    return "\n    ".join((text, *sentences, *_input_facts(answer["audio"])))
+    own = _provenance_facts(answer["provenance"] or {})
+    return "\n    ".join((text, *sentences, *_input_facts(answer["audio"]), *own))
+
+
+def _provenance_facts(provenance: dict[str, Any]) -> Iterator[str]:
+    """Yield what the file itself contains of its making, most of which anyone can write."""
+    for mark in provenance.get("marks", ()):
+        name = " ".join(filter(None, (mark["generator"], mark["version"])))
+        song = f", song {mark['song_id']}" if mark["song_id"] else ""
+        broken = "" if mark["intact"] else ", which no longer fits the file"
+        yield f"Mark of {name} ({mark['kind']}, {mark['place']}{song}){broken}."
+    if provenance.get("state", "absent") != "absent":
+        signer = provenance["signer"] or "an unknown signer"
+        stated = f"{provenance['state']}, contains AI: {provenance['extent']}"
+        yield f"C2PA manifest of {signer}: {stated}."
+    if aigc := provenance.get("aigc"):
+        yield f"AIGC tag of {aigc['producer'] or 'an unknown producer'}: label {aigc['label']}."
 
 
 def _input_facts(audio: dict[str, Any]) -> Iterator[str]:

@@ -23,10 +23,12 @@ from detector.watermarks.detectors import Watermark, Watermarks
 from streams.contract.records import Certificate, Mark, Provenance, TrustAnchor
 from streams.media import marks
 from streams.media.anchors import Anchor, signer_chain
+from streams.media.anchors import read as read_anchors
 from streams.media.audio_formats import behind_tags, container_of
 from streams.media.decode_child import decode
 from streams.media.tags import Tags, chunk, tags_of
 from streams.policy.mappings import extent_of_source_types
+from streams.runtime.settings import Settings
 
 MAX_MANIFEST_BYTES: Final = 300_000_000  # of the file: c2pa hashes parts of up to 256 MiB
 BLOCK: Final = 2**20
@@ -44,6 +46,13 @@ class ProvenanceDecoder:
 
     anchors: tuple[Anchor, ...] = ()
     watermarks: Watermarks = field(default_factory=Watermarks)
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> "ProvenanceDecoder":
+        """Return the decoder with the operator's trust anchors and watermark detectors."""
+        path = settings.trust_anchors
+        named = filter(None, map(str.strip, settings.watermarks.split(",")))
+        return cls(read_anchors(path) if path is not None else (), Watermarks.load(named))
 
     def __call__(self, descriptor: int, max_duration_s: float) -> Heard:
         """Decode an open file. Provenance never makes a file undecodable."""

@@ -13,8 +13,10 @@ from detector.assessment.analyze import analysed, rejected
 from detector.assessment.model import Model
 from detector.errors import BadInput
 from streams.media.decode_pool import DecodePool
+from streams.media.provenance import ProvenanceDecoder
 from streams.ops.inputs import Skipped, gather
 from streams.runtime.settings import Settings
+from streams.services.content_decoding import read_provenance
 from streams.services.upload_inputs import readable
 
 
@@ -23,9 +25,10 @@ async def analyze(
 ) -> AsyncIterator[list[dict[str, Any]]]:
     """Yield one plain object for each model, file by file, which is decoded once.
 
+    ``provenance`` is what the file itself contains of it, or None.
     Folders are walked, nothing is passed in silence.
     """
-    with DecodePool(settings) as pool:
+    with DecodePool(settings, ProvenanceDecoder.from_settings(settings)) as pool:
         waiting: deque[asyncio.Task[list[dict[str, Any]]]] = deque()
         for item in gather(list(names)):
             waiting.append(asyncio.create_task(_analyze(item, pool, models, settings)))
@@ -41,9 +44,11 @@ async def _analyze(
     path = item.path if isinstance(item, Skipped) else readable(item)
     try:
         decoded = await pool.decode(_checked(item, settings.fetch_max_bytes))
-        return [analysed(path, decoded, model, settings.rates) for model in models]
+        provenance = read_provenance(decoded.provenance)
+        own = {"provenance": provenance and provenance.model_dump(mode="json")}
+        return [analysed(path, decoded, model, settings.rates) | own for model in models]
     except BadInput as error:
-        return [rejected(path, error, model) for model in models]
+        return [rejected(path, error, model) | {"provenance": None} for model in models]
 
 
 def _checked(item: Path | Skipped, max_bytes: int) -> Path:

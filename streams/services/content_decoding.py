@@ -84,7 +84,7 @@ class ContentDecoder:
         provenance = self.store.find_file(self._place(sha256))
         if acoustics is None or provenance is None:
             return None
-        return Content(facts, acoustics, _read(provenance))
+        return Content(facts, acoustics, read_provenance(provenance))
 
     def _store(self, sha256: str, facts: ContentFacts | None, decoded: Heard) -> Content:
         self.store.keep_file(self._place(sha256), decoded.provenance)
@@ -93,7 +93,7 @@ class ContentDecoder:
         else:  # decoded by an earlier release: its facts stay
             self.store.keep_acoustics(sha256, decoded)
         acoustics = Acoustics(decoded.pcm_sha256, decoded.landmarks)
-        provenance = _read(decoded.provenance)
+        provenance = read_provenance(decoded.provenance)
         for code in () if provenance is None else provenance.codes:
             if code.startswith(WATERMARK_FAILED):
                 detector, _, error = code.removeprefix(WATERMARK_FAILED).strip().partition(": ")
@@ -124,7 +124,7 @@ async def warm(pool: DecodePool, health: Health) -> None:
             metrics.SANDBOX_LAYER.labels(layer).set(layer not in missing)
 
 
-def _read(provenance: bytes) -> Provenance | None:
+def read_provenance(provenance: bytes) -> Provenance | None:
     """Read what a decode process wrote; it is not trusted."""
     if not provenance:
         return None

@@ -16,14 +16,12 @@ from typing import Final
 import structlog
 
 from detector.errors import OwnSideAway, SenderAway
-from detector.watermarks.detectors import Watermarks
 from streams.contract import processes, topics
 from streams.contract.output import Output
 from streams.contract.records import TrackFingerprinted, UploadReceived
 from streams.known.banks import Banks
 from streams.known.index import open_index
 from streams.known.recognition import matches_of
-from streams.media import anchors
 from streams.media.anchors import Anchor
 from streams.media.artefacts import ArtefactStore
 from streams.media.decode_pool import DecodePool
@@ -106,8 +104,8 @@ class Fingerprinting:
 async def _open(settings: Settings, health: Health) -> AsyncIterator[Handler]:
     fetcher = Fetcher.from_settings(settings)
     store = ArtefactStore.open(settings.store)
-    named = filter(None, map(str.strip, settings.watermarks.split(",")))
-    provenance = ProvenanceDecoder(_anchors(settings.trust_anchors), Watermarks.load(named))
+    provenance = ProvenanceDecoder.from_settings(settings)
+    _log_anchors(provenance.anchors)
     kept = KeptUploads.open(settings) if settings.keep_audio else None
     slots = settings.decode_workers + 3
     with (
@@ -130,16 +128,14 @@ async def _open(settings: Settings, health: Health) -> AsyncIterator[Handler]:
             warming.cancel()
 
 
-def _anchors(path: Path | None) -> tuple[Anchor, ...]:
-    """Return the trust anchors, and log which of them confirm nothing today."""
-    known = anchors.read(path) if path is not None else ()
+def _log_anchors(known: Sequence[Anchor]) -> None:
+    """Log how many trust anchors there are, and which of them confirm nothing today."""
     for anchor in known:
         state = anchor.state(datetime.now(UTC))
         if state != "valid":
             named = {"name": anchor.name, "sha256": anchor.certificate.sha256}
             log.warning("trust_anchor_not_valid", state=state, **named)
     log.info("trust_anchors_read", count=len(known))
-    return known
 
 
 run_fingerprint = partial(run, Processor(NAME, processes.FINGERPRINT.reads[0], _open, WAITING))
