@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 from tests.support.signing import Signatory, wav
-from tests.unit.streams.media.test_marks import LYRIA, MADE, SONG, frame, id3
+from tests.support.tagging import id3
+from tests.unit.streams.media.test_marks import LYRIA, MADE, SONG, frame
 
 
 def test_analyze_answers_for_files_whose_names_are_not_utf8(tmp_path: Path) -> None:
