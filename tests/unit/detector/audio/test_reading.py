@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from detector.audio.reading import behind_id3, from_descriptor, from_file
+from detector.audio.reading import MOST_ID3, behind_id3, from_descriptor, from_file
 
 
 def tag(size: int) -> bytes:
@@ -35,3 +35,14 @@ def test_a_descriptor_and_a_file_give_the_same_bytes(tmp_path: Path) -> None:
 )
 def test_what_comes_behind_tags(content: bytes, start: int) -> None:
     assert behind_id3(from_file(BytesIO(content))) == start
+
+
+def test_millions_of_tags_are_not_all_read() -> None:
+    reads: list[int] = []
+
+    def read(start: int, size: int) -> bytes:
+        reads.append(start)
+        return tag(0)
+
+    assert behind_id3(read) == MOST_ID3 * len(tag(0))
+    assert len(reads) == MOST_ID3

@@ -59,6 +59,13 @@ def test_same_inputs_same_digest(folder: Path, tmp_path: Path) -> None:
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
+@pytest.mark.parametrize(
+    "manifest", sorted(ROOT.glob("models/*/manifest.json")), ids=lambda path: path.parent.name
+)
+def test_the_released_models_name_the_code_that_runs_them(manifest: Path) -> None:
+    assert orjson.loads(manifest.read_bytes())["code_digest"] == code_digest()
+
+
 def test_the_code_digest_covers_packages_inside_packages(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
