@@ -99,7 +99,7 @@ def bench_rescore(tracks: int, seconds: float, workers: int, kill_s: float) -> R
             "workers_killed": killer.killed,
             "each_once": float(once),
         },
-        ("core seconds: of broker and all processes, decisions included",),
+        ("core seconds: of all processes but the broker, their starts and the decisions included",),
     )
 
 
