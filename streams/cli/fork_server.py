@@ -35,7 +35,9 @@ def load() -> None:
         import streams.cli.tracks
         import streams.runtime.kafka.batch_consumer
         import streams.runtime.kafka.faust_worker
+        import streams.stages.classify
         import streams.stages.decide
+        import streams.stages.fingerprint
         import streams.stages.ledger
         import streams.stages.redecide  # noqa: F401
 
