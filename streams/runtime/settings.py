@@ -187,7 +187,10 @@ class Settings(BaseSettings):
     identified_alpha: float = Field(
         0.001, gt=0, lt=0.5, description="false-positive rate accepted of the outcome identified"
     )
-    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where to score")
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto",
+        description="where to score; cuda needs `earmark[gpu]`, auto is cuda where it is there",
+    )
     batch_size: int = Field(32, ge=1, le=4_096, description="largest scoring batch")
     batch_wait_ms: float = Field(
         10.0, ge=0, le=1_000, description="longest wait for a batch to fill"
