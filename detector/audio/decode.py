@@ -33,6 +33,7 @@ from detector.types import FloatArray
 MAX_DECODE_ERRORS: Final = 10_000
 MAX_PROOF_PACKETS: Final = 1_000
 MAX_LINKS: Final = 256
+NEAR_END_S: Final = 2.0  # longer than any frame of FLAC
 MAX_LOOKS: Final = 20  # for the next link where a packet cannot be decoded
 
 
@@ -178,6 +179,7 @@ class Decoder:
         before_s, looks = self._joined.taken_s, 0
         name = name_of(container)
         read = Progress(start, name)
+        near_end_s = float((stream.duration or 0) * (stream.time_base or 0)) - NEAR_END_S
         link: int | None = None
         packets = container.demux(stream)
         while link is None:
@@ -189,7 +191,8 @@ class Decoder:
                 break
             if packet is None:
                 break
-            if name == "flac" and looks < MAX_LOOKS and links.MATROSKA in bytes(packet):
+            is_late = name == "flac" and self._joined.taken_s - before_s >= near_end_s
+            if is_late and looks < MAX_LOOKS and links.MATROSKA in bytes(packet):
                 looks += 1  # its frames of FLAC would be taken one by one, with gaps
                 link = self._next_link(descriptor, read, read.end_of(packet))
             try:
