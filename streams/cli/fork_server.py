@@ -7,6 +7,7 @@ need look through them.
 
 import contextlib
 import ctypes
+import errno
 import gc
 import os
 import runpy
@@ -66,7 +67,13 @@ def serve(requests: socket.socket) -> None:
             if not request:
                 raise SystemExit
             log, status = fds
-            pid = os.fork()
+            try:
+                pid = os.fork()
+            except OSError as error:  # no memory, or too many processes: those that run go on
+                os.close(log)
+                os.close(status)
+                requests.send(b"%d" % -(error.errno or errno.EAGAIN))
+                continue
             if pid == 0:
                 if tie is not None:
                     tie()

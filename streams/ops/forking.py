@@ -133,7 +133,7 @@ class ForkServer:
             )
         request = orjson.dumps([module, list(arguments), dict(environment)])
         if self._requests is not None:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(ConnectionError):
                 return self._fork(self._requests, module, request, log)
             self.close()  # the server was killed, as by a lack of memory
         return self._fork(self._connect(), module, request, log)
@@ -159,15 +159,17 @@ class ForkServer:
         status, write = os.pipe()
         try:
             socket.send_fds(requests, [request], [log.fileno(), write])
-            pid = requests.recv(16)
-            if not pid:
+            answer = requests.recv(16)
+            if not answer:
                 raise ConnectionError("the fork server has ended")
+            if (pid := int(answer)) < 0:
+                raise OSError(-pid, os.strerror(-pid))
         except BaseException:
             os.close(status)
             raise
         finally:
             os.close(write)
-        return Forked(module, int(pid), status)
+        return Forked(module, pid, status)
 
     def close(self) -> None:
         """End the server, and with it what it has started."""

@@ -1,7 +1,16 @@
 """What the fork server loads lets it be forked: no thread, no socket, nothing heavy."""
 
+import errno
+import os
+import signal
+import socket
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
+
+from streams.cli import fork_server
 
 PROBE = """
 import os, pathlib, sys
@@ -19,3 +28,22 @@ def test_libraries_are_loaded_and_neither_threads_nor_sockets_are_there() -> Non
     command = [sys.executable, "-c", PROBE]
     ran = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=True)
     assert ran.stdout.split() == [b"1", b"0", b"True", b"True", b"False", b"False"]
+
+
+def test_where_there_is_no_room_for_a_process_the_client_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse() -> int:
+        raise OSError(errno.EAGAIN, "no process more")
+
+    monkeypatch.setattr(os, "fork", refuse)
+    ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    before = signal.getsignal(signal.SIGCHLD)
+    with ours, its, Path(os.devnull).open("wb") as log:
+        socket.send_fds(ours, [b"{}"], [log.fileno(), log.fileno()])
+        ours.shutdown(socket.SHUT_WR)
+        with pytest.raises(SystemExit):
+            fork_server.serve(its)
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, before)
+        assert int(ours.recv(16)) == -errno.EAGAIN

@@ -107,6 +107,15 @@ def test_a_server_that_was_killed_takes_its_processes_along_and_is_started_again
         assert server.start("tests.support.forked", ["3"], {}, log).wait(PATIENCE_S) == 3
 
 
+def test_a_process_that_cannot_be_started_harms_no_other(tmp_path: Path) -> None:
+    with ForkServer() as server, (tmp_path / "log").open("wb") as log:
+        process = server.start("tests.support.forked", ["wait"], {}, log)
+        with pytest.raises(OSError, match="too long"):
+            server.start("tests.support.forked", ["0"], {"LARGE": "x" * 8 * 2**20}, log)
+        assert server.start("tests.support.forked", ["3"], {}, log).wait(PATIENCE_S) == 3
+        assert process.poll() is None
+
+
 def test_processes_end_with_the_one_that_asked_for_them() -> None:
     client = subprocess.Popen(
         [sys.executable, "-c", CLIENT], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
