@@ -58,10 +58,11 @@ def tags_of(file: IO[bytes]) -> Tags:
 
 def chunk(file: IO[bytes], name: bytes) -> bytes | None:
     """Return the content of the first chunk of that name, in any case."""
-    for part in chunks(from_file(file)):
-        if part.name.upper() == name:
-            file.seek(part.start)
-            return file.read(min(part.size, MAX_TAG_BYTES))
+    with suppress(ValueError, OverflowError):  # a size that leads beyond any file
+        for part in chunks(from_file(file)):
+            if part.name.upper() == name:
+                file.seek(part.start)
+                return file.read(min(part.size, MAX_TAG_BYTES))
     return None
 
 

@@ -1,5 +1,6 @@
 """Tags as a file carries them, without the marks that are read from them."""
 
+import struct
 from io import BytesIO
 
 import pytest
@@ -20,6 +21,13 @@ def test_a_chunk_is_found_in_any_case() -> None:
     assert chunk(tagged, b"ID3 ") == b"tag"
     assert chunk(tagged, b"LIST") is None
     assert chunk(BytesIO(b"OggS" + bytes(100)), b"ID3 ") is None
+
+
+def test_a_size_beyond_any_file_ends_the_search() -> None:
+    sizes = struct.pack("<QQQ", 2**40, 2**63 - 1, 0)
+    head = b"RF64" + bytes(4) + b"WAVE" + b"ds64" + struct.pack("<I", len(sizes)) + sizes
+    file = BytesIO(head + b"data" + b"\xff" * 4 + bytes(100))
+    assert chunk(file, b"C2PA") is None
 
 
 def test_every_kind_of_tag_is_read_in_order() -> None:
