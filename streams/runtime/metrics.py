@@ -331,8 +331,8 @@ RECALL_CASES: Final = Gauge(
 )
 DELIVERER_SHARE: Final = Gauge(
     "earmark_deliverer_ai_share",
-    "Share of identified and suspected among a deliverer's decisions of 1h and of 1d; the twenty "
-    "largest",
+    "Share of identified and suspected among a deliverer's first decisions of 1h and of 1d; the "
+    "twenty largest",
     ["deliverer", "window"],
 )
 DELIVERED: Final = Gauge(

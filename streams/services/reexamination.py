@@ -218,7 +218,8 @@ class Reexamination:
         cause = request.cause or Cause(kind="rights", id="registry")
         records = decide(event, bundle, facts, previous=before, cause=cause)
         newer_analysis = event.analysis.analysis_id != before.analysis.analysis_id
-        differs = request.force and (before.policy.digest != bundle.digest or newer_analysis)
+        newer_policy = before.policy.digest != bundle.digest and cause.kind != "model"
+        differs = request.force and (newer_policy or newer_analysis)
         if records.decided.facts_digest == before.facts_digest and not (again or differs):
             return None
         self._own[records.decided.decision_id] = (version, _statements(people))

@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Final, Literal
 
 from detector.types import OBSERVATION_VERSION, Rates
-from streams.contract.records import ModelRef
+from streams.contract.records import Analysis, ModelRef
 from streams.contract.records.rescoring import TrackRescoring
 from streams.policy.bundle import Bundle
 from streams.policy.conditions import Condition
@@ -63,7 +63,12 @@ def _page(
     decisions = reopening.current_decisions(ledger, track_ids)
     uploads = [one.event.upload_id for one in decisions.values()]
     decoded = rescores.fingerprints(ledger, uploads)
-    answered = rescores.answers(ledger, uploads, selection.model.digest) if selection.shadow else {}
+    answers = rescores.answers(ledger, uploads, selection.model.digest) if selection.shadow else {}
+    answered = {
+        upload_id
+        for upload_id, by_model in answers.items()
+        if any(_is_by(analysis, selection) for analysis in by_model.values())
+    }
     rulings = track_facts.rulings(track_ids) if selection.where else {}
     for track_id in track_ids:
         current = decisions.get(track_id)
@@ -75,7 +80,7 @@ def _page(
             yield "no_observation"
         elif event.observation.version != OBSERVATION_VERSION:
             yield "other_version"
-        elif current.event.upload_id in answered or _answers(current, selection):
+        elif current.event.upload_id in answered or _is_by(current.event.analysis, selection):
             yield "answered"
         elif selection.where is not None and not _holds(
             selection.where, current, track_facts, bundle, now, rulings.get(track_id, Rulings())
@@ -88,9 +93,8 @@ def _page(
             yield TrackRescoring.model_validate(dict(event) | delivered | request)
 
 
-def _answers(current: CurrentDecision, selection: Selection) -> bool:
-    """Return whether the current analysis is the model's, by the same rates."""
-    analysis = current.event.analysis
+def _is_by(analysis: Analysis, selection: Selection) -> bool:
+    """Return whether an analysis is the model's, by the same rates."""
     rates = (analysis.alpha, analysis.identified_alpha)
     return analysis.model.digest == selection.model.digest and rates == tuple(selection.rates)
 

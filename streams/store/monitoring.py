@@ -31,7 +31,9 @@ from streams.store.tables import (
 from streams.store.upgrade import current
 
 UNNAMED = "not named"
-DELIVERED = ANALYSES.c.replaces.is_(None)  # a catalogue that is scored again is no news
+# a catalogue that is scored or decided again is no news
+DELIVERED = ANALYSES.c.replaces.is_(None)
+FIRST = DECISIONS.c.previous_decision_id.is_(None)
 
 
 class LedgerFault(Fatal):
@@ -138,7 +140,11 @@ def human_p_values(connection: Connection, limit: int) -> dict[str, list[float]]
     """Return each model's p-values of recordings with a human verdict, newest first."""
     query = (
         select(ANALYSES.c.model, ANALYSES.c.p_value)
-        .join(DECISIONS, DECISIONS.c.analysis_id == ANALYSES.c.analysis_id)
+        .join(
+            DECISIONS,
+            (DECISIONS.c.analysis_id == ANALYSES.c.analysis_id)
+            & (DECISIONS.c.upload_id == ANALYSES.c.upload_id),
+        )
         .join(VERDICTS, VERDICTS.c.decision_id == DECISIONS.c.decision_id)
         .where(VERDICTS.c.extent == "None", ANALYSES.c.p_value.is_not(None))
         .order_by(VERDICTS.c.decided_at.desc())
@@ -155,7 +161,7 @@ def _by_model(rows: Iterable[Any]) -> dict[str, list[float]]:
 
 
 def deliverers(connection: Connection, now: datetime, limit: int) -> list[Deliverer]:
-    """Return the deliverers with the most decisions of the last day."""
+    """Return the deliverers with the most uploads decided in the last day."""
     hour = DECISIONS.c.recorded_at > now - timedelta(hours=1)
     is_ai = DECISIONS.c.outcome.in_(TIERS)
     query = (
@@ -165,7 +171,7 @@ def deliverers(connection: Connection, now: datetime, limit: int) -> list[Delive
             *(func.sum(case((these, 1), else_=0)) for these in (is_ai, hour, hour & is_ai)),
         )
         .join(UPLOADS, UPLOADS.c.upload_id == DECISIONS.c.upload_id)
-        .where(DECISIONS.c.recorded_at > now - timedelta(days=1))
+        .where(DECISIONS.c.recorded_at > now - timedelta(days=1), FIRST)
         .group_by(UPLOADS.c.distributor)
         .order_by(func.count().desc())
         .limit(limit)

@@ -1,17 +1,17 @@
 """Queries for scoring stored observations again, and for comparing what models answer."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
-from itertools import chain
-from typing import Any
+from operator import itemgetter
 
-from sqlalchemy import Select, Table, func, select
+from sqlalchemy import Connection, Table, func, select
 
 from streams.contract.records import Analysis, ModelRef, TrackClassified, TrackFingerprinted
 from streams.contract.records.rescoring import TrackRescored
+from streams.store import stored_records
 from streams.store.database import Ledger, chunks, parsed
-from streams.store.tables import ANALYSES, DECISIONS, FINGERPRINTS, RESCORES
+from streams.store.tables import ANALYSES, DECISIONS, FINGERPRINTS, LONG_AGO, RESCORES
 
 Content = tuple[str, str]  # an upload's id and the SHA-256 of its content
 
@@ -45,12 +45,11 @@ def answers(
     by_upload: dict[str, dict[str, Analysis]] = defaultdict(dict)
     with ledger.reading() as connection:
         for ids in chunks(set(upload_ids)):
-            candidates = parsed(connection, TrackRescored, _of(RESCORES, ids, digests))
-            others = parsed(connection, TrackClassified, _of(ANALYSES, ids, digests))
-            for upload_id, analysis in chain(
-                ((event.upload_id, event.analysis) for event in candidates),
-                ((event.upload_id, event.analysis) for event in others),
-            ):
+            found = [
+                *_answers(connection, TrackRescored, RESCORES, ids, digests),
+                *_answers(connection, TrackClassified, ANALYSES, ids, digests),
+            ]
+            for _, upload_id, analysis in sorted(found, key=itemgetter(0)):
                 by_upload[upload_id][analysis.model.digest] = analysis
     return by_upload
 
@@ -69,9 +68,17 @@ def models(ledger: Ledger) -> list[ModelRef]:
     ]
 
 
-def _of(table: Table, upload_ids: Collection[str], digests: Collection[str]) -> Select[Any]:
-    return (
-        select(table.c.record)
-        .where(table.c.upload_id.in_(upload_ids), table.c.model_digest.in_(digests))
-        .order_by(table.c.recorded_at)
+def _answers(
+    connection: Connection,
+    kind: type[TrackRescored | TrackClassified],
+    table: Table,
+    upload_ids: Collection[str],
+    digests: Collection[str],
+) -> Iterator[tuple[datetime, str, Analysis]]:
+    question = select(table.c.recorded_at, table.c.record).where(
+        table.c.upload_id.in_(upload_ids), table.c.model_digest.in_(digests)
     )
+    for row in connection.execute(question).all():
+        event = stored_records.read(kind, row.record)
+        if event is not None:
+            yield row.recorded_at or LONG_AGO, event.upload_id, event.analysis

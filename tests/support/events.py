@@ -99,13 +99,15 @@ def rescoring(track_id: str = "T-1", **fields: Any) -> TrackRescoring:
     return TrackRescoring.model_validate(known | fields)
 
 
-def rescored(track_id: str = "T-1", outcome: Outcome = Outcome.SUSPECTED) -> TrackRescored:
+def rescored(
+    track_id: str = "T-1", outcome: Outcome = Outcome.SUSPECTED, **fields: Any
+) -> TrackRescored:
     """What the next model answers."""
     return TrackRescored(
         upload_id=received(track_id).upload_id,
         track_id=track_id,
         content_sha256=CONTENT,
-        analysis=analysis(outcome, analysis_id="ana_2", model=NEXT_MODEL),
+        analysis=analysis(outcome, analysis_id="ana_2", model=NEXT_MODEL, **fields),
     )
 
 

@@ -12,7 +12,7 @@ FILLERS: dict[type[Any], Any] = {Boolean: False, Integer: 0, Float: None}
 
 
 def row(table: Table, **values: Any) -> Row:
-    """Return a row with something in every column."""
+    """Return a row with something in every column; it follows no other of its table."""
     now = datetime.now(UTC)
     fill = {
         column.name: now if isinstance(column.type, Moment) else FILLERS.get(type(column.type), "")
@@ -20,4 +20,5 @@ def row(table: Table, **values: Any) -> Row:
     }
     if "alpha" in fill:
         fill["alpha"] = 0.01
+    fill |= {name: None for name in ("replaces", "previous_decision_id") if name in fill}
     return Row(table, fill | values)

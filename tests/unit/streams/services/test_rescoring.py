@@ -86,9 +86,11 @@ def test_what_the_model_has_answered_is_not_asked_again(ledger: Ledger) -> None:
 
 def test_a_candidate_is_asked_once(ledger: Ledger) -> None:
     decided(ledger, "T-1", "T-2")
-    project(ledger, [message(topics.RESCORED, rescored("T-1"))])
+    project(ledger, [message(topics.RESCORED, rescored("T-1", identified_alpha=0.001))])
     assert names(ledger, shadow=True) == ["answered", "T-2"]
     assert names(ledger) == ["T-1", "T-2"], "its answer decides nothing"
+    other = Rates(0.02, 0.001)
+    assert names(ledger, shadow=True, rates=other) == ["T-1", "T-2"], "by other rates it is asked"
 
 
 def test_what_cannot_be_scored_is_left_out_with_its_reason(ledger: Ledger) -> None:

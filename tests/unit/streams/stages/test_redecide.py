@@ -241,14 +241,16 @@ def test_a_policy_is_only_applied_again_where_that_is_asked(pipeline: Pipeline) 
     old = first.model_copy(update={"decision_id": "dec_old", "policy": other})
     pipeline.settle([pipeline.message(topics.DECIDED, old)])
     assert pipeline.read(topics.REOPENED, reopened()) == []
+    read_again = reopened(cause=Cause(kind="model", id=event.analysis.analysis_id), force=True)
+    assert pipeline.read(topics.REOPENED, read_again) == [], "the ledger read its topics again"
     (again,) = pipeline.read(topics.REOPENED, reopened(force=True))
     assert again.policy == first.policy
     assert again.previous_decision_id == "dec_old"
 
 
 def reopened(**fields: Any) -> TrackReopened:
-    cause = Cause(kind="operator", id="by-hand")
-    return TrackReopened.model_validate({"track_id": "T-1", "cause": cause} | fields)
+    known = {"track_id": "T-1", "cause": Cause(kind="operator", id="by-hand")}
+    return TrackReopened.model_validate(known | fields)
 
 
 def test_a_bad_message_harms_no_other(pipeline: Pipeline) -> None:

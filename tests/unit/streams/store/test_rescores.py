@@ -27,3 +27,13 @@ def test_the_latest_answer_of_each_model_is_returned(ledger: Ledger) -> None:
     project(ledger, [message(topics.RESCORED, later, 1, timestamp_ms=1_900_000_000_000)])
     (answer,) = rescores.answers(ledger, [UPLOAD], NEXT_MODEL.digest).values()
     assert answer[NEXT_MODEL.digest].outcome is Outcome.IDENTIFIED
+    service = classified(Outcome.NO_TRACE)  # what it answered when it decided, long ago
+    service = service.model_copy(
+        update={"analysis": service.analysis.model_copy(update={"model": NEXT_MODEL})}
+    )
+    other = service.model_copy(update={"content_sha256": "e" * 64})
+    analysed = other.analysis.model_copy(update={"analysis_id": "ana_0"})
+    other = other.model_copy(update={"analysis": analysed})
+    project(ledger, [message(topics.CLASSIFIED, other, 2, timestamp_ms=1_700_000_000_000)])
+    (answer,) = rescores.answers(ledger, [UPLOAD], NEXT_MODEL.digest).values()
+    assert answer[NEXT_MODEL.digest].outcome is Outcome.IDENTIFIED

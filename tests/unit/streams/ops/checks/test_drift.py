@@ -81,9 +81,11 @@ def test_p_values_of_what_people_found_human(ledger: Ledger) -> None:
     rows = []
     for number in range(40):
         item = str(number)
+        again = str(100 + number)  # the same content, delivered twice
         rows += [
             row(ANALYSES, analysis_id=item, model="m-bad", p_value=number / 400, upload_id=item),
-            row(DECISIONS, decision_id=item, analysis_id=item),
+            row(ANALYSES, analysis_id=item, model="m-bad", p_value=number / 400, upload_id=again),
+            row(DECISIONS, decision_id=item, analysis_id=item, upload_id=item),
             row(VERDICTS, verdict_id=item, decision_id=item, extent="None"),
         ]
     ledger.write(rows)
@@ -111,6 +113,17 @@ def test_shares_by_deliverer(ledger: Ledger) -> None:
                 recorded_at=now - timedelta(minutes=5 if recent else 300),
             ),
         ]
+    rows += [  # the catalogue, scored again
+        row(
+            DECISIONS,
+            decision_id=f"{number}-2",
+            upload_id=str(number),
+            outcome="suspected",
+            previous_decision_id=str(number),
+            recorded_at=now,
+        )
+        for number in range(5, 20)
+    ]
     ledger.write(rows)
     drift.measure(ledger)
     share = {
