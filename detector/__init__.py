@@ -52,7 +52,7 @@ def analyze_file(
 
 @lru_cache(maxsize=4)
 def _loaded(folder: Path) -> "Model":
-    """Return the model of a folder; imports torch when the first one is loaded."""
+    """Return the model of a folder, loaded once."""
     from detector.assessment.model import Model
 
     return Model.load(folder)

@@ -107,11 +107,11 @@ def accuracy(
     """Show false positives and recall, from verdicts and marks."""
     from dataclasses import asdict
 
-    from streams.ops.checks.reference import release
     from streams.services import accuracy as estimating
+    from streams.services.released_models import reference_of
 
     settings = settings_of(state)
-    _, digest, _ = release(settings.model)
+    digest = reference_of(settings.model).digest
     measured = estimating.measure(ledger_of(state), digest, settings.rates)
     if json:
         names = ("false_positives", "recall")

@@ -121,13 +121,13 @@ def compare(
     from detector.assessment.model import Model as ReleasedModel
     from streams.ops.offline_analysis import analyze as answers
     from streams.runtime import logs
-    from streams.runtime.settings import Settings
+    from streams.runtime.settings import Settings, found_model
 
     if len(model) < 2:
         raise typer.BadParameter("name two models: --model A --model B", param_hint="--model")
     logs.configure("warning")
     settings = Settings.model_validate(Settings.from_env().model_dump() | {"decode_workers": jobs})
-    released = [ReleasedModel.load(_folder(folder)) for folder in model]
+    released = [ReleasedModel.load(found_model(folder)) for folder in model]
     for compared in released:
         compared.check_rates(settings.rates)
     counts: Counter[tuple[str, ...]] = Counter()
@@ -147,13 +147,6 @@ def compare(
     warn(f"models: {' | '.join(f'{one.name} {one.digest[:12]}' for one in released)}")
     for outcomes, count in counts.most_common():
         warn(f"{count:6}  {' | '.join(outcomes)}")
-
-
-def _folder(model: Path) -> Path:
-    """Return the folder of a model, by its path or by the name of one that Earmark has."""
-    from streams.runtime.settings import Settings
-
-    return Settings(model=model).model
 
 
 def _p_value(row: dict[str, Any]) -> str:

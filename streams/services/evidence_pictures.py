@@ -1,11 +1,10 @@
 """The evidence of a decision as a picture, drawn by a child process and kept in the store.
 
-Drawing needs PyTorch and matplotlib (half a gigabyte), which the web processes avoid. The child
-reads the observation and the released model and writes JSON, SVG and PNG. Later requests read
-them from the store.
+Drawing needs the detector and matplotlib, which the web processes avoid. The child reads the
+observation and the released model and writes JSON, SVG and PNG. Later requests read them from the
+store.
 """
 
-import hashlib
 import subprocess
 import sys
 import tempfile
@@ -16,12 +15,13 @@ from typing import Final
 import orjson
 import structlog
 
-from detector.errors import SingleReason, Transient
+from detector.errors import ModelError, SingleReason, Transient
 from detector.types import Rates
 from streams.contract.records import Analysis, TrackDecided
 from streams.media import sandbox
 from streams.media.artefacts import ArtefactStore
 from streams.runtime.processes import turn
+from streams.services.released_models import reference_of
 from streams.store import queries
 from streams.store.database import Ledger
 
@@ -29,7 +29,6 @@ log = structlog.get_logger()
 
 CHILD: Final = (sys.executable, "-m", "streams.media.picture_child")
 TIMEOUT_S: Final = 90.0
-MANIFEST: Final = "manifest.json"  # as detector.assessment.model has it, which would load PyTorch
 DRAWING: Final = threading.Semaphore(1)
 # A waiting request holds a thread that pages need: few may wait, and not for long.
 WAITERS: Final = threading.Semaphore(3)
@@ -77,10 +76,10 @@ def _path(decision: TrackDecided, ending: str) -> str:
 def _require_model(model: Path, decision: TrackDecided) -> None:
     """Refuse before a child is started: only the model that answered can draw its evidence."""
     try:
-        manifest = (model / MANIFEST).read_bytes()
-    except OSError as error:
+        released = reference_of(model)
+    except ModelError as error:
         raise Transient(f"the released model cannot be read: {error}") from error
-    if hashlib.sha256(manifest).hexdigest() != decision.analysis.model.digest:
+    if released.digest != decision.analysis.model.digest:
         raise NoPicture("another model answered; its evidence was not drawn then")
 
 
