@@ -45,11 +45,11 @@ def answers(
     by_upload: dict[str, dict[str, Analysis]] = defaultdict(dict)
     with ledger.reading() as connection:
         for ids in chunks(set(upload_ids)):
-            found = [
+            of_both = [
                 *_answers(connection, TrackRescored, RESCORES, ids, digests),
                 *_answers(connection, TrackClassified, ANALYSES, ids, digests),
             ]
-            for _, upload_id, analysis in sorted(found, key=itemgetter(0)):
+            for _, upload_id, analysis in sorted(of_both, key=itemgetter(0)):
                 by_upload[upload_id][analysis.model.digest] = analysis
     return by_upload
 
