@@ -26,7 +26,7 @@ MOST_BYTES = 4 * 1024 * 1024
 
 def is_genuine(secret: str, timestamp: str, signature: str, body: bytes, now: float) -> bool:
     """Return whether a delivery has a signature of this secret, made within five minutes."""
-    if not timestamp.isdigit() or abs(now - int(timestamp)) > LATEST_S:
+    if not timestamp.isdecimal() or abs(now - int(timestamp)) > LATEST_S:
         return False
     signed = timestamp.encode() + b"." + body
     expected = "v1=" + hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()

@@ -54,6 +54,7 @@ def test_a_signed_delivery_is_applied_once(url: str, events: list[object]) -> No
 
 def test_a_forged_or_recorded_delivery_is_refused(url: str, events: list[object]) -> None:
     assert [post(url, key="another"), post(url, age_s=301)] == [401, 401]
+    assert not webhook_receiver.is_genuine(KEY, "\N{SUPERSCRIPT TWO}", "", BODY, time.time())
     assert events == []
 
 
