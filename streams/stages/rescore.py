@@ -38,6 +38,7 @@ from streams.services.released_models import reference_of
 log = structlog.get_logger()
 
 NAME: Final = processes.RESCORE.name
+BROKER: Final = "broker"
 LOOK_S: Final = 2.0  # between two looks at who waits
 REDECIDE_BACKLOG: Final = 2_000  # decisions and requests; more gain nothing, and verdicts wait
 NICENESS: Final = 19
@@ -110,7 +111,7 @@ class Turns:
                         return name
         except (KafkaError, EarmarkError) as error:  # a broker without answers has enough to do
             log.warning("turn_unknown", error=repr(error))
-            return "broker"
+            return BROKER
         return ""
 
 
@@ -150,6 +151,8 @@ async def _open(settings: Settings, health: Health) -> AsyncIterator[Handler]:
         processes.CLASSIFY.name: settings.in_flight,  # no more than it works on
         processes.REDECIDE.name: REDECIDE_BACKLOG,
     }
+    for name in (*room, BROKER):
+        metrics.RESCORE_YIELDS.labels(name)
     async with AsyncExitStack() as stack:
         models = OpenModels(settings, stack)
         stage = Rescoring(Turns(settings, room).turn, models.analyses_by)

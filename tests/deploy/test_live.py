@@ -135,6 +135,7 @@ def at_work(folder: Path) -> Iterator[Live]:
                 ai = next(one.path for one in made if one.kind == "decoder")
                 uploads = [*map(_upload, made), _marked(folder, ai, 1)]
                 _decide(settings, uploads, _no_audio(folder, 1))
+                _command(settings, "rescore", "--shadow", "--yes")
                 _bank(settings, made[0].path)
                 _register(settings)
                 time.sleep(3)
@@ -201,17 +202,18 @@ def _decide(settings: Settings, uploads: list[Upload], refused: Upload) -> None:
 
 def _bank(settings: Settings, file: Path) -> None:
     """Put a recording into a bank, so that it is known when it comes again."""
-    for command in (
-        ("create", "known", "--kind", "golden", "--owner", "test"),
-        ("add", "known", str(file), "--why", "a test"),
-    ):
-        subprocess.run(
-            [sys.executable, "-m", "streams.cli.main", "bank", *command],
-            env=os.environ | settings.environment(),
-            check=True,
-            capture_output=True,
-        )
+    _command(settings, "bank", "create", "known", "--kind", "golden", "--owner", "test")
+    _command(settings, "bank", "add", "known", str(file), "--why", "a test")
     shutil.copy(file, file.parents[1] / "again.flac")
+
+
+def _command(settings: Settings, *words: str) -> None:
+    subprocess.run(
+        [sys.executable, "-m", "streams.cli.main", *words],
+        env=os.environ | settings.environment(),
+        check=True,
+        capture_output=True,
+    )
 
 
 def _register(settings: Settings) -> None:
