@@ -43,7 +43,7 @@ def settings(kafka: ApacheKafka) -> Settings:
 def done(settings: Settings, process: str, offset: int, *, stay: bool = False) -> object:
     """Let a member of the group do the first ``offset`` events."""
     consumer = open_consumer(settings, process, [PARTITION.topic])
-    deadline = time.monotonic() + 60  # the client may need two rounds of metadata
+    deadline = time.monotonic() + 150  # two rounds of metadata, on a busy machine
     while True:
         consumer.poll(timeout_ms=200)
         try:

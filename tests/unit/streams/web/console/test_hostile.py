@@ -28,6 +28,7 @@ EVIL_UPLOAD: dict[str, Any] = {
     "uri": f"https://example.org/{WORD}",
     "title": EVIL,
     "distributor": WORD,
+    "holder": WORD,
     "artists": (WORD,),
     "identifiers": {WORD: WORD},
     "contributors": (Contributor(name=WORD, roles=(WORD,)),),
