@@ -23,7 +23,6 @@ from detector.explain.compared import compared_with
 from detector.observation.observation import VERSION, Observation
 from streams.contract.records import Analysis, ModelRef, ObservationRef, stable_id
 from streams.media.artefacts import ArtefactStore
-from streams.runtime import metrics
 from streams.runtime.settings import Settings
 from streams.services import stored_analyses
 from streams.services.scoring import Batcher, Scores, ShadowModel
@@ -136,7 +135,6 @@ async def open_analyses(
     wait_s = settings.batch_wait_ms / 1_000
     batcher = Batcher(model, rates, settings.batch_size, wait_s, shadow, processor)
     scoring = asyncio.create_task(batcher.run(), name=f"batcher {model.name}")
-    metrics.MODEL_INFO.labels(model.name, model.digest).set(1)
     reference = ModelRef.model_validate(model, from_attributes=True)
     try:
         with ThreadPoolExecutor(4, thread_name_prefix="read") as threads:

@@ -64,6 +64,8 @@ class Classifying:
 @asynccontextmanager
 async def _open(settings: Settings, health: Health) -> AsyncIterator[Handler]:
     async with open_analyses(settings, NAME, settings.model, settings.shadow_model) as analyses:
+        # Of what labels uploads alone: a rescoring by a candidate is no second model at work.
+        metrics.MODEL_INFO.labels(analyses.model.name, analyses.model.digest).set(1)
         yield each(NAME, TrackFingerprinted, Classifying(analyses).handle)
 
 
