@@ -113,7 +113,12 @@ def test_each_track_is_scored_once_whatever_is_killed(settings: Settings, tmp_pa
 
         until(ended)
         assert results == [Counter(sent=half)]
-        until(lambda: scored() == half)
+
+        def half_scored() -> bool:
+            supervisor.watch()  # the command may end before the worker is seen to have
+            return scored() == half
+
+        until(half_scored)
         again = rescore(settings, items(), len(TRACKS), ahead=half, console=QUIET)
         assert again == Counter(answered=half, sent=len(TRACKS) - half)
 
