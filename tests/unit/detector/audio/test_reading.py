@@ -17,7 +17,7 @@ def test_a_descriptor_and_a_file_give_the_same_bytes(tmp_path: Path) -> None:
     with (tmp_path / "a").open("rb") as file:
         file.seek(50)
         assert from_descriptor(file.fileno(), 10)(5, 3) == bytes((15, 16, 17))
-        assert file.tell() == 50, "nobody else's position moves"
+        assert file.tell() == 50, "the caller's position stays"
         assert from_file(file)(15, 3) == bytes((15, 16, 17))
         assert from_descriptor(file.fileno(), 98)(0, 9) == bytes((98, 99))
 
