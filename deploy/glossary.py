@@ -99,6 +99,7 @@ PEOPLE: Final = (
     Term("reviewer", "a person who answers review tasks", r"(?:content )?moderators?\b"),
     Term("verdict", "a reviewer's answer, with reasons"),
     Term("finding", f"what a person found beside the extent: {_listed(FINDINGS)}"),
+    Term("artist link", "a signed address of the page about one recording, without an account"),
     Term("appeal", "a contested decision, decided again by another person"),
     Term("outbox", "what people did, stored until it is published"),
     Term("ledger", "the SQL projection of all topics"),

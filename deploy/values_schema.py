@@ -12,7 +12,7 @@ from streams.runtime.settings import Settings
 NOT_IN_SETTINGS: Final = frozenset(
     {"metrics_host", "metrics_port", "ledger", "security_protocol"}
     | {"console_host", "console_port", "console_url"}
-    | {"audit_key", "oidc_issuer", "oidc_client_id", "oidc_client_secret"}
+    | {"audit_key", "link_key", "oidc_issuer", "oidc_client_id", "oidc_client_secret"}
     | {name for name in Settings.model_fields if name.startswith(("sasl_", "tls_"))}
 )
 
@@ -169,6 +169,8 @@ def _kafka() -> Schema:
 def _console() -> Schema:
     return _object(
         url={"type": "string", "pattern": "^(https?://[^/?#@ ]+/?)?$"},
+        linkSecret=TEXT,
+        linkKey=NAME,
         oidc=_object(issuer=TEXT, clientId=NAME, existingSecret=TEXT, key=NAME),
         service=_object(
             type={"enum": ["ClusterIP", "NodePort", "LoadBalancer"]},

@@ -287,6 +287,18 @@ BOARD: Final = Board(
                     "stack",
                 ),
                 Panel(
+                    "Links of artists",
+                    "opened, or why they were refused; many `tampered`: a search for links",
+                    [
+                        (
+                            "sum by (result) (rate(earmark_artist_links_total[$__rate_interval]))",
+                            "{{result}}",
+                        )
+                    ],
+                    "cpm",
+                    "stack",
+                ),
+                Panel(
                     "Audit log",
                     "Entries; it never shrinks",
                     [("max(earmark_audit_entries)", "entries")],

@@ -31,6 +31,7 @@ GROUPS: Final = {  # by name: where its commands are, its help, and its part
     "dead-letters": ("dead_letters:app", "Dead letters: list, show, replay, drop.", OPERATE),
     "groups": ("topics:groups", "Consumer groups of the processes.", OPERATE),
     "ledger": ("ledger:app", "Look after the ledger's database.", OPERATE),
+    "links": ("links:app", "Links of artists to the page about their recording.", TRACKS),
     "models": ("models:app", "Models: compare what they answer.", MODELS),
     "policy": ("policy:app", "Policies: write, test, back-test, release.", DECIDE),
     "rights": ("rights:app", "The rights registry: agreements and consents.", DECIDE),

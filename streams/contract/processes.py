@@ -34,7 +34,7 @@ class Process:
 
 # Settings that hold or lead to secrets, beside those of the broker; each process gets its own.
 SECRETS: Final = (
-    *("ledger", "index", "audit_key"),
+    *("ledger", "index", "audit_key", "link_key"),
     *("oidc_issuer", "oidc_client_id", "oidc_client_secret"),
 )
 DECISIONS: Final = (  # of each decision

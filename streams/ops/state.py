@@ -8,12 +8,14 @@
         /prometheus.yml  for a Prometheus that shall read them
         /samples/     self-made tracks
         /trust/       anchors of signatures that confirm provenance
+        /link-key     signs the links of artists
 """
 
 import fcntl
 import os
+import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -52,6 +54,10 @@ class State:
         """Trust anchors."""
         return self.folder / "trust"
 
+    @property
+    def _link_key(self) -> Path:
+        return self.folder / "link-key"
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the folder; the lock goes with the process, however it ends.
@@ -68,6 +74,9 @@ class State:
                     f"an Earmark is running from {self.folder} already; "
                     "send it tracks with `earmark submit`, or end it first"
                 ) from error
+            if not self._link_key.exists():
+                self._link_key.touch(mode=0o600)
+                self._link_key.write_text(secrets.token_urlsafe(32))
             try:
                 yield
             finally:
@@ -89,6 +98,7 @@ class State:
         }
         if self.trust.is_dir():
             ours["TRUST_ANCHORS"] = str(self.trust.resolve())
+        ours |= self._secrets()
         if brokers is not None:
             # the embedded broker answers fetches and joins after half of the longest wait
             ours |= {"BROKERS": brokers, "SESSION_TIMEOUT_S": "6", "FETCH_MAX_WAIT_MS": "100"}
@@ -120,4 +130,11 @@ class State:
             variables = orjson.loads(self.run.read_bytes())
         except (FileNotFoundError, orjson.JSONDecodeError):
             return None
-        return Settings.from_env(variables | os.environ)
+        own = {PREFIX + name: value for name, value in self._secrets().items()}
+        return Settings.from_env(variables | own | os.environ)
+
+    def _secrets(self) -> dict[str, str]:
+        """Return the secrets that lie in the folder, for its owner alone."""
+        with suppress(FileNotFoundError):
+            return {"LINK_KEY": self._link_key.read_text()}
+        return {}

@@ -363,10 +363,18 @@ OUTBOX_OLDEST_SECONDS: Final = Gauge(
 WEBHOOKS: Final = Counter(
     "earmark_webhook_posts_total", "Posts to webhooks: delivered | failed | given_up", ["result"]
 )
+ARTIST_LINKS: Final = Counter(
+    "earmark_artist_links_total",
+    "Requests with the link of an artist: opened, or refused because it is tampered | expired | "
+    "revoked | erased | other_decision",
+    ["result"],
+)
 
 
 def begin_console() -> None:
     """Start the counters of the console at 0."""
+    for result in ("opened", "tampered", "expired", "revoked", "erased", "other_decision"):
+        ARTIST_LINKS.labels(result)
     for result in ("delivered", "failed", "given_up"):
         WEBHOOKS.labels(result)
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 PREFIX = "EARMARK_"
 PACKAGE = Path(__file__).resolve().parents[1]
 HIDDEN = "***"
+LEAST_KEY = 32  # characters of a key that signs links
 IN_URL = re.compile(  # what is secret in a URL: user:HERE@host, ?password=HERE
     r"((?<=://)[^/?#:]*:)[^/?#]*(?=@)"
     r"|((?:[?&])[^=&]*(?:password|passfile|secret|token|key)[^=&]*=)[^&]*",
@@ -155,6 +156,20 @@ class Settings(BaseSettings):
 
     audit_key: SecretStr | None = Field(
         None, description="key of the audit log, or `NEW,OLD`; never shown"
+    )
+
+    link_key: SecretStr | None = Field(
+        None,
+        description="key that signs the links of artists, 32 characters or more, or `NEW,OLD`; "
+        "none: no links; never shown",
+    )
+    link_days: int = Field(
+        200, ge=1, le=3_650, description="days that a link of an artist is valid"
+    )
+    artist_url: str | None = Field(
+        None,
+        description="where artists reach their page, if not where browsers reach the console: a "
+        "proxy that passes on `/artist` alone, say",
     )
 
     # answers
@@ -346,7 +361,14 @@ class Settings(BaseSettings):
             ip_network(network)  # its ValueError names the fault
         return value
 
-    @field_validator("console_url")
+    @field_validator("link_key")
+    @classmethod
+    def _is_long(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and (not _keys(value) or min(map(len, _keys(value))) < LEAST_KEY):
+            raise ValueError(f"each key has at least {LEAST_KEY} characters")
+        return value
+
+    @field_validator("console_url", "artist_url")
     @classmethod
     def _is_an_origin(cls, value: str | None) -> str | None:
         if value is not None and not re.fullmatch(r"https?://[^/?#@\s]+/?", value):
@@ -412,8 +434,12 @@ class Settings(BaseSettings):
     @property
     def audit_keys(self) -> tuple[bytes, ...]:
         """The keys of the audit log, the one that writes first."""
-        text = self.audit_key.get_secret_value() if self.audit_key else ""
-        return tuple(key.strip().encode() for key in text.split(",") if key.strip())
+        return _keys(self.audit_key)
+
+    @property
+    def link_keys(self) -> tuple[bytes, ...]:
+        """The keys of the links of artists, the one that signs first."""
+        return _keys(self.link_key)
 
     def environment(self, process: Process | None = None) -> dict[str, str]:
         """Return the settings as variables for a child process, with the secrets that it uses.
@@ -457,6 +483,11 @@ class Settings(BaseSettings):
         hidden = {name for name, value in self if value is None or isinstance(value, SecretStr)}
         shown = self.shown().items()
         return {f"{PREFIX}{name.upper()}": text for name, text in shown if name not in hidden}
+
+
+def _keys(secret: SecretStr | None) -> tuple[bytes, ...]:
+    text = secret.get_secret_value() if secret else ""
+    return tuple(key.strip().encode() for key in text.split(",") if key.strip())
 
 
 def found_model(folder: Path) -> Path:

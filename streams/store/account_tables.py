@@ -137,6 +137,19 @@ GOLDEN: Final = _table(
     moments("set_at"),
 )
 
+# Links by which artists reach the page about their recording. A link holds no secret here: its
+# signature is made from these columns and a key of the settings.
+ARTIST_LINKS: Final = _table(
+    "artist_links",
+    ids("link_id"),
+    words("decision_id", "upload_id", "track_id", "created_by"),
+    moments("created_at", "expires_at"),
+    columns(Moment, "opened_at", "revoked_at", nullable=True),
+    optional("revoked_by"),
+)
+
+for _name in ("decision", "upload", "track"):
+    Index(f"ix_artist_links_{_name}", ARTIST_LINKS.c[f"{_name}_id"])
 Index("ix_sessions_user", SESSIONS.c.user_id)
 Index("ix_login_attempts_name", LOGIN_ATTEMPTS.c.name, LOGIN_ATTEMPTS.c.at)
 Index("ix_login_attempts_address", LOGIN_ATTEMPTS.c.address, LOGIN_ATTEMPTS.c.at)

@@ -11,6 +11,7 @@ class Right(StrEnum):
     UPLOAD = "upload"  # hand in a track
     REVIEW = "review"  # take tasks, give verdicts
     APPEAL_INTAKE = "appeal_intake"  # hand in an appeal of another person
+    LINKS = "links"  # make and revoke the links of artists
     APPEALS = "appeals"  # decide about appeals, undo the verdicts of others
     QUALITY = "quality"  # golden tracks, second reviews, figures about reviewers
     POLICY = "policy"  # policy and model versions, rights
@@ -32,10 +33,10 @@ _REVIEWER: Final = frozenset({Right.READ, Right.UPLOAD, Right.REVIEW})
 RIGHTS: Final[dict[Role, frozenset[Right]]] = {
     Role.VIEWER: frozenset({Right.READ}),
     Role.REVIEWER: _REVIEWER,
-    Role.LEAD: _REVIEWER | {Right.APPEAL_INTAKE, Right.APPEALS, Right.QUALITY},
+    Role.LEAD: _REVIEWER | {Right.APPEAL_INTAKE, Right.LINKS, Right.APPEALS, Right.QUALITY},
     Role.POLICY: frozenset({Right.READ, Right.UPLOAD, Right.QUALITY, Right.POLICY}),
     Role.ADMIN: frozenset(Right),
-    Role.INGEST: frozenset({Right.READ, Right.UPLOAD, Right.APPEAL_INTAKE}),
+    Role.INGEST: frozenset({Right.READ, Right.UPLOAD, Right.APPEAL_INTAKE, Right.LINKS}),
 }
 PEOPLE: Final = (Role.VIEWER, Role.REVIEWER, Role.LEAD, Role.POLICY, Role.ADMIN)
 

@@ -1,11 +1,11 @@
 """The API's application: ``/v1/openapi.json`` describes it."""
 
-from typing import Any
+from typing import Any, Final
 
 from fastapi import FastAPI
 
 from streams.contract.records import Upload
-from streams.web.api import appeals, multipart, problems, tracks, uploads, webhooks
+from streams.web.api import appeals, links, multipart, problems, tracks, uploads, webhooks
 from streams.web.api.callers import RateLimit
 from streams.web.api.resources import AppResources
 
@@ -13,6 +13,7 @@ DESCRIPTION = """
 Submit tracks, read labels and decisions, submit appeals, receive webhooks. Errors are
 `application/problem+json`. Every id is deterministic, so sending the same twice is harmless.
 """
+MODULES: Final = (uploads, tracks, appeals, links, webhooks)
 
 
 def create(resources: AppResources) -> FastAPI:
@@ -31,8 +32,8 @@ def create(resources: AppResources) -> FastAPI:
     app.state.rate_limit = RateLimit(resources.settings.api_rate_per_minute)
     app.state.appeal_limit = RateLimit(resources.settings.api_appeals_per_minute)
     problems.install(app)
-    for router in (uploads.router, tracks.router, appeals.router, webhooks.router):
-        app.include_router(router)
+    for module in MODULES:
+        app.include_router(module.router)
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:

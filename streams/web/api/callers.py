@@ -87,4 +87,5 @@ class Needs:
 CanRead = Annotated[Key, Depends(Needs(Right.READ))]
 CanUpload = Annotated[Key, Depends(Needs(Right.UPLOAD))]
 CanReceiveAppeals = Annotated[Key, Depends(Needs(Right.APPEAL_INTAKE))]
+CanMakeLinks = Annotated[Key, Depends(Needs(Right.LINKS))]
 CanAdmin = Annotated[Key, Depends(Needs(Right.ADMIN))]

@@ -24,6 +24,7 @@ from streams.web.console import (
     audio,
     check,
     dead_letters,
+    links,
     login,
     quality,
     queue,
@@ -46,7 +47,7 @@ HEADERS: Final = {
     "permissions-policy": "camera=(), microphone=(), geolocation=()",
     "x-frame-options": "DENY",
 }
-PAGES: Final = (login, check, queue, tracks, audio, appeals, quality, admin, dead_letters)
+PAGES: Final = (login, check, queue, tracks, audio, appeals, links, quality, admin, dead_letters)
 
 
 def create(resources: AppResources, address: str) -> ASGIApp:

@@ -90,6 +90,13 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
       name: {{ $values.ledger.auditSecret }}
       key: {{ $values.ledger.auditKey }}
 {{- end }}
+{{- if and (eq .name "console") $values.console.linkSecret }}
+- name: EARMARK_LINK_KEY
+  valueFrom:
+    secretKeyRef:
+      name: {{ $values.console.linkSecret }}
+      key: {{ $values.console.linkKey }}
+{{- end }}
 {{- $index := $values.index.existingSecret | default $values.ledger.existingSecret }}
 {{- if and $index (has "index" $secrets) (not $values.settings.index) }}
 - name: EARMARK_INDEX

@@ -79,6 +79,7 @@ def test_a_process_is_given_only_the_secrets_that_it_uses(process: Process) -> N
         oidc_client_id="earmark",
         oidc_client_secret=SecretStr("of-oidc"),
         audit_key=SecretStr("of-the-audit-log-" * 3),
+        link_key=SecretStr("of-the-links-" * 3),
     )
     environment = settings.environment(process)
     names = {name for name in SECRETS if f"EARMARK_{name.upper()}" in environment}
@@ -190,3 +191,15 @@ def test_errors_and_logs_hold_no_secret(
     logger.info("settings_read", settings=settings, password=settings.sasl_password)
     assert SECRET not in written.getvalue()
     assert "svc" in written.getvalue()
+
+
+@pytest.mark.parametrize("key", ["short", ",", "x" * 32 + ",short"])
+def test_a_key_that_could_be_guessed_signs_no_links(key: str) -> None:
+    with pytest.raises(SettingsError, match=r"EARMARK_LINK_KEY: .* at least 32 characters"):
+        Settings.from_env({"EARMARK_LINK_KEY": key})
+
+
+def test_the_first_key_signs_links_and_the_others_are_still_known() -> None:
+    settings = Settings.from_env({"EARMARK_LINK_KEY": f"{'n' * 32}, {'o' * 40}"})
+    assert settings.link_keys == (b"n" * 32, b"o" * 40)
+    assert "nnn" not in str(settings.shown()), "a secret is never shown"

@@ -17,7 +17,7 @@ from streams.services.accounts.roles import PEOPLE, RIGHTS, Right, Role
 from streams.stages.ledger import project
 from streams.store import dead_letter_store
 from streams.store.tables import METADATA
-from streams.web.api import appeals, tracks, uploads, webhooks
+from streams.web.api.app import MODULES
 from streams.web.api.callers import Needs as KeyNeeds
 from streams.web.console.app import PAGES
 from streams.web.console.auth import Needs
@@ -36,6 +36,7 @@ VALUES = {
     "upload_id": "upl_1", "task_id": "tsk_1", "verdict_id": "vrd_1", "track_id": "T-1",
     "decision_id": "dec_1", "appeal_id": "apl_1", "webhook_id": "whk_1", "ending": "png",
     "dead_letter_id": "ddl_1", "user_id": "usr_1", "key_id": "key_1", "token": "x",
+    "link_id": "lnk_1",
 }  # fmt: skip
 
 
@@ -279,7 +280,7 @@ def test_every_api_route_demands_a_key_with_its_right(console: Console) -> None:
 
 
 def _api() -> Iterator[tuple[str, str, APIRoute]]:
-    for module in (uploads, tracks, appeals, webhooks):
+    for module in MODULES:
         for route in module.router.routes:
             assert isinstance(route, APIRoute)
             for method in sorted(route.methods or ()):
