@@ -10,7 +10,6 @@ from contextlib import closing
 from typing import Final
 
 import structlog
-from kafka import TopicPartition
 from kafka.errors import KafkaError
 
 from streams.contract import topics
@@ -18,6 +17,8 @@ from streams.contract.dead_letters import Message
 from streams.runtime.kafka.clients import open_reader, poll
 from streams.runtime.kafka.errors import BrokerAway
 from streams.runtime.kafka.handler import read_each
+from streams.runtime.kafka.offsets import log_ends
+from streams.runtime.kafka.topic_plan import open_admin
 from streams.runtime.settings import Settings
 from streams.store import task_states
 from streams.store.database import Ledger
@@ -49,22 +50,18 @@ def rebuild(ledger: Ledger, settings: Settings) -> tuple[Counter[str], int]:
 
 def _batches(settings: Settings) -> Iterator[list[Message]]:
     try:
-        with closing(open_reader(settings)) as reader:
-            partitions = [
-                TopicPartition(topic, number)
-                for topic in topics.ALL
-                for number in sorted(reader.partitions_for_topic(topic) or ())
-            ]
-            reader.assign(partitions)
-            reader.seek_to_beginning(*partitions)
-            ends = reader.end_offsets(partitions)
+        with closing(open_reader(settings)) as reader, open_admin(settings) as admin:
+            there = set(admin.list_topics())
+            ends = log_ends(admin, [topic for topic in topics.ALL if topic in there])
+            reader.assign(list(ends))
+            reader.seek_to_beginning(*ends)
             quiet = 0
             while quiet < QUIET_POLLS:
                 batch = poll(reader, 500, BATCH)
                 quiet = 0 if batch else quiet + 1
                 if batch:
                     yield batch
-                if all(reader.position(partition) >= ends[partition] for partition in partitions):
+                if all(reader.position(partition) >= end for partition, end in ends.items()):
                     return
     except KafkaError as error:
         raise BrokerAway(f"the topics cannot be read: {error!r}") from error

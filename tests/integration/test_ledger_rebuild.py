@@ -1,8 +1,11 @@
 """The ledger out of the topics of a real broker."""
 
+from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from kafka import KafkaProducer
 from sqlalchemy import select
 from typer.testing import CliRunner
 
@@ -11,6 +14,7 @@ from streams.contract import topics
 from streams.ops.embedded_broker import EmbeddedBroker, ensure_topics
 from streams.runtime.kafka.clients import open_producer
 from streams.runtime.settings import Settings
+from streams.services import ledger_rebuild
 from streams.services.ledger_verification import faults
 from streams.stages.ledger import project
 from streams.store.database import Ledger
@@ -60,3 +64,16 @@ def test_a_lost_ledger_comes_back_out_of_the_topics(
     assert rows(after) == rows(before)
     assert list(faults(after)) == []
     assert "0 rows added" in again.output, again.output
+
+
+def test_the_last_batch_of_a_topic_is_read_whole(
+    tmp_path: Path, broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The embedded broker's own end of a topic lies after the first record of that batch."""
+    monkeypatch.setattr(ledger_rebuild, "BATCH", 1)
+    settings = Settings(brokers=broker.bootstrap)
+    with closing(KafkaProducer(bootstrap_servers=broker.bootstrap, linger_ms=100)) as producer:
+        for _ in range(3):
+            producer.send(topics.CREDITS_DERIVED, b"no record", b"T-1")
+    ledger = Ledger.open(f"sqlite:///{tmp_path}/ledger.db")
+    assert ledger_rebuild.rebuild(ledger, settings) == (Counter(), 3)

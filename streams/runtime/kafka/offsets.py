@@ -5,13 +5,21 @@ so the same model and policy give the same events again, and every reader ignore
 never goes forward, except past one record (``services.skipping``).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from kafka import OffsetAndMetadata, TopicPartition
-from kafka.errors import CoordinatorNotAvailableError, KafkaError, NoError, UnknownMemberIdError
+from kafka.errors import (
+    CoordinatorNotAvailableError,
+    KafkaError,
+    NoError,
+    UnknownMemberIdError,
+    UnknownTopicOrPartitionError,
+    for_code,
+)
+from kafka.protocol.consumer import FetchRequest
 
 from detector.errors import SingleReason
 from streams.contract.processes import GROUPS
@@ -21,6 +29,7 @@ from streams.runtime.settings import Settings
 BEGINNING: Final = -2
 END: Final = -1
 NEVER_MS: Final = 10**13  # in the year 2286
+FETCH_MS: Final = 500  # in which a broker finds the records that it has
 
 
 class CannotRewind(SingleReason, reason="cannot_rewind"):
@@ -39,14 +48,63 @@ class Move:
 
 
 def log_ends(admin: Any, topics: Sequence[str]) -> dict[TopicPartition, int]:
-    """Return where each partition of these topics ends."""
+    """Return where each partition of these topics ends.
+
+    The embedded broker (Tansu 0.6) answers with the offset after the *first* record of the last
+    batch, and adds the time of that batch, which Apache Kafka does not. What waits within the batch
+    would not be seen. Such an end is asked for once more, as a high watermark.
+    """
     partitions = [
         TopicPartition(topic["name"], number)
         for topic in admin.describe_topics(list(topics))
         for number in range(len(topic["partitions"]))
     ]
     offsets = admin.list_partition_offsets(dict.fromkeys(partitions, END))
-    return {partition: offset.offset for partition, offset in offsets.items()}
+    ends = {partition: offset.offset for partition, offset in offsets.items()}
+    last = {p: end - 1 for p, end in ends.items() if offsets[p].timestamp >= 0}
+    return ends | _high_watermarks(admin, last)
+
+
+def _high_watermarks(
+    admin: Any, offsets: Mapping[TopicPartition, int]
+) -> dict[TopicPartition, int]:
+    """Return the high watermarks of partitions of the embedded broker, which is one node.
+
+    The answers to a fetch contain them. There are records at these offsets, so that the broker
+    answers at once; they are not read.
+    """
+    if not offsets:
+        return {}
+    parts: dict[str, list[Any]] = {}
+    for partition, offset in offsets.items():
+        part = FetchRequest.FetchTopic.FetchPartition(
+            partition=partition.partition, fetch_offset=offset, partition_max_bytes=1
+        )
+        parts.setdefault(partition.topic, []).append(part)
+    request = FetchRequest(
+        max_wait_ms=FETCH_MS,
+        min_bytes=1,
+        max_bytes=1,
+        topics=[
+            FetchRequest.FetchTopic(topic=topic, partitions=own) for topic, own in parts.items()
+        ],
+        max_version=11,  # topics by their names
+    )
+    manager = admin._manager  # the admin client of kafka-python 3.0.12 has no fetch
+
+    async def fetched() -> Any:
+        return await manager.send(request)
+
+    marks = {}
+    for topic in manager.run(fetched).responses:
+        for answer in topic.partitions:
+            error = for_code(answer.error_code)
+            if error is not NoError:
+                raise error(f"{topic.topic}/{answer.partition_index}: {error.__name__}")
+            marks[TopicPartition(topic.topic, answer.partition_index)] = answer.high_watermark
+    if missing := offsets.keys() - marks.keys():
+        raise UnknownTopicOrPartitionError(f"no high watermark of {sorted(missing)}")
+    return marks
 
 
 def positions(

@@ -35,7 +35,8 @@ class Admin:
     def list_partition_offsets(self, specs: dict[TopicPartition, int]) -> dict[Any, Any]:
         return {
             partition: SimpleNamespace(
-                offset=self.begins.get(partition, 0) if spec == BEGINNING else self.ends[partition]
+                offset=self.begins.get(partition, 0) if spec == BEGINNING else self.ends[partition],
+                timestamp=-1,
             )
             for partition, spec in specs.items()
         }
