@@ -72,6 +72,7 @@ RESCORE: Final = Process(
     reads=(topics.RESCORING,),
     writes=(topics.CLASSIFIED, topics.RESCORED),
     watches=True,  # whether uploads wait
+    secrets=("ledger",),  # whether a track was erased
     memory="256Mi",  # it loads a model with the first track
     memory_limit="3Gi",
 )

@@ -85,7 +85,8 @@ CLASSIFIED: Final = Counter(
 )
 RESCORED: Final = Counter(
     "earmark_rescored_total",
-    "Stored observations scored by another model: scored | reused (content and model known)",
+    "Stored observations scored by another model: scored | reused (content and model known) | "
+    "erased (left out)",
     ["model", "how"],
 )
 RESCORE_YIELDS: Final = Counter(

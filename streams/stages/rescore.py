@@ -4,13 +4,16 @@ No audio is fetched. The lane is behind all uploads: its process has the lowest 
 system, and takes nothing while uploads wait for ``classify`` or decisions for ``redecide``. The
 ledger reopens a track once it has the new analysis, and ``redecide`` decides it again. An answer
 that replaces no analysis is a candidate's: it is stored for comparison, and decides nothing.
+
+A request outlives the erasure of its track on the topic. The ledger then has no decoded event of
+that upload, and nothing follows from the request: no answer, no dead letter, no file.
 """
 
 import asyncio
 import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -34,6 +37,8 @@ from streams.runtime.kafka.topic_plan import open_admin
 from streams.runtime.settings import Settings
 from streams.services.analyses import Analyses, open_analyses
 from streams.services.released_models import reference_of
+from streams.store import rescores
+from streams.store.database import Ledger
 
 log = structlog.get_logger()
 
@@ -51,13 +56,17 @@ class ModelAway(NotYet):
 
 @dataclass(frozen=True)
 class Rescoring:
-    """The stage; ``turn`` waits until nothing else does, ``analyses_by`` opens a model."""
+    """The stage; ``turn`` waits until nothing else does, ``analyses_by`` opens a model.
+
+    ``is_held`` returns whether the ledger has the decoded event of an upload and content.
+    """
 
     turn: Callable[[], Awaitable[None]]
     analyses_by: Callable[[ModelRef], Awaitable[Analyses]]
+    is_held: Callable[[rescores.Content], Awaitable[bool]]
 
     async def handle(self, event: TrackRescoring) -> Sequence[Output]:
-        """Return the classified event, or a candidate's answer alone.
+        """Return the classified event, or a candidate's answer alone; nothing, once it is erased.
 
         The id of an analysis depends on the replaced one, so that those of model A, then of B,
         then of A again are three.
@@ -69,8 +78,16 @@ class Rescoring:
             version = event.observation.version
             raise BadInput("observation_version", f"{version}: submit the track again")
         await self.turn()
+        content = event.upload_id, event.content_sha256
+        if not await self.is_held(content):
+            return _erased(event)
         analyses = await self.analyses_by(event.model)
-        stored, how = await analyses.of(event.content_sha256, event.observation)
+        try:
+            stored, how = await analyses.of(event.content_sha256, event.observation)
+        except BadInput:
+            if await self.is_held(content):
+                raise
+            return _erased(event)  # meanwhile: files are deleted before rows
         metrics.RESCORED.labels(analyses.model.name, how).inc()
         if event.replaces is None:
             about = {"track_id": event.track_id, "analysis": stored.analysis}
@@ -79,6 +96,11 @@ class Rescoring:
         analysis = stored.analysis.model_copy(update={"analysis_id": analysis_id})
         answered = {"analysis": analysis, "shadow": None}
         return [Output(topics.CLASSIFIED, TrackClassified.model_validate(dict(event) | answered))]
+
+
+def _erased(event: TrackRescoring) -> Sequence[Output]:
+    metrics.RESCORED.labels(event.model.name, "erased").inc()
+    return ()
 
 
 class Turns:
@@ -154,8 +176,13 @@ async def _open(settings: Settings, health: Health) -> AsyncIterator[Handler]:
     for name in (*room, BROKER):
         metrics.RESCORE_YIELDS.labels(name)
     async with AsyncExitStack() as stack:
+        ledger = stack.enter_context(closing(await asyncio.to_thread(Ledger.open, settings.ledger)))
         models = OpenModels(settings, stack)
-        stage = Rescoring(Turns(settings, room).turn, models.analyses_by)
+
+        async def is_held(content: rescores.Content) -> bool:
+            return await asyncio.to_thread(rescores.is_decoded, ledger, content)
+
+        stage = Rescoring(Turns(settings, room).turn, models.analyses_by, is_held)
         yield each(NAME, TrackRescoring, stage.handle)
 
 

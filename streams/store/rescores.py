@@ -38,6 +38,16 @@ def fingerprints(
     return newest
 
 
+def is_decoded(ledger: Ledger, content: Content) -> bool:
+    """Return whether an upload's decoded event is stored; after an erasure it is not."""
+    upload_id, content_sha256 = content
+    query = select(FINGERPRINTS.c.upload_id).where(
+        FINGERPRINTS.c.upload_id == upload_id, FINGERPRINTS.c.content_sha256 == content_sha256
+    )
+    with ledger.reading() as connection:
+        return connection.execute(query.limit(1)).first() is not None
+
+
 def answers(
     ledger: Ledger, upload_ids: Collection[str], *digests: str
 ) -> Mapping[str, Mapping[str, Analysis]]:
