@@ -87,7 +87,7 @@ class Rescoring:
         except BadInput:
             if await self.is_held(content):
                 raise
-            return _erased(event)  # meanwhile: files are deleted before rows
+            return _erased(event)  # since then: files are deleted before rows
         metrics.RESCORED.labels(analyses.model.name, how).inc()
         if event.replaces is None:
             about = {"track_id": event.track_id, "analysis": stored.analysis}
