@@ -19,7 +19,7 @@ from typer.main import get_group
 
 from detector.errors import BadInput, EarmarkError
 from models import commands as models
-from streams.cli import calibration, processes, tracks
+from streams.cli import calibration, processes, scan, tracks
 from streams.cli.options import warn
 from streams.cli.renamed import Renamed
 
@@ -77,7 +77,7 @@ def top(
 
 
 for part, module in (
-    *((TRACKS, tracks), (OPERATE, processes)),
+    *((TRACKS, tracks), (TRACKS, scan), (OPERATE, processes)),
     *((MODELS, models), (MODELS, calibration)),
 ):
     for command in module.app.registered_commands:

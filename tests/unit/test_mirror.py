@@ -18,6 +18,7 @@ EXCEPTIONS = {
     "streams/contract/records/labels": DECLARATIONS,
     "streams/contract/records/rescoring": DECLARATIONS,
     "streams/contract/output": "two plain data classes: all tests of handlers make them",
+    "streams/ops/scan/records": "declarations: the tests of tables and of scanning make them",
     "streams/runtime/kafka/errors": "two classes of errors without a body",
     "streams/store/account_tables": TABLES,
     "streams/known/tables": "tables: test_sql and test_postgres make and fill them",
