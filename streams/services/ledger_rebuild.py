@@ -2,22 +2,26 @@
 
 The topics are read up to their ends at the start, outside of any group; rows that exist stay. An
 export contains what no topic has: accounts, the audit log, the actions on dead letters.
+
+``decide`` and ``redecide`` must be stopped. Until all is there, they would decide without verdicts
+and agreements, and supersede a decision that is not the last one of its track.
 """
 
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing
-from typing import Final
+from contextlib import closing, suppress
+from typing import Any, Final
 
 import structlog
 from kafka.errors import KafkaError
 
-from streams.contract import topics
+from detector.errors import SingleReason
+from streams.contract import processes, topics
 from streams.contract.dead_letters import Message
 from streams.runtime.kafka.clients import open_reader, poll
-from streams.runtime.kafka.errors import BrokerAway
+from streams.runtime.kafka.errors import BrokerAway, BrokerFailed
 from streams.runtime.kafka.handler import read_each
-from streams.runtime.kafka.offsets import log_ends
+from streams.runtime.kafka.offsets import CannotRewind, log_ends, position
 from streams.runtime.kafka.topic_plan import open_admin
 from streams.runtime.settings import Settings
 from streams.store import task_states
@@ -30,12 +34,19 @@ BATCH: Final = 500
 QUIET_POLLS: Final = 20  # of half a second: a partition whose end never comes was trimmed
 
 
+class CannotRebuild(SingleReason, reason="cannot_rebuild"):
+    """A process that decides by the ledger runs."""
+
+
 def rebuild(ledger: Ledger, settings: Settings) -> tuple[Counter[str], int]:
     """Project all topics; return how many rows are new by table, and how many were refused.
 
     Raises:
+        CannotRebuild: ``decide`` or ``redecide`` runs; nothing was written.
         BrokerAway: it does not answer; what was written stays, and it can be run again.
     """
+    with open_admin(settings) as admin:
+        _refuse_while_deciding(admin, settings)
     new: Counter[str] = Counter()
     refused = 0
     for batch in _batches(settings):
@@ -46,6 +57,18 @@ def rebuild(ledger: Ledger, settings: Settings) -> tuple[Counter[str], int]:
             task_states.follow(connection, rows)
         refused += len(bad)
     return new, refused
+
+
+def _refuse_while_deciding(admin: Any, settings: Settings) -> None:
+    for process in (processes.DECIDE, processes.REDECIDE):
+        group = f"{settings.group_prefix}.{process.name}"
+        try:
+            with suppress(BrokerFailed):  # it knows no such group yet, or no such topic
+                position(admin, group, process.reads[0], 0)
+        except CannotRewind as error:
+            raise CannotRebuild(
+                f"{process.name} runs and would decide by half a ledger: stop decide and redecide"
+            ) from error
 
 
 def _batches(settings: Settings) -> Iterator[list[Message]]:

@@ -1,5 +1,6 @@
 """The ledger out of the topics of a real broker."""
 
+import time
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
@@ -7,12 +8,12 @@ from pathlib import Path
 import pytest
 from kafka import KafkaProducer
 from sqlalchemy import select
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from streams.cli.ledger import app
 from streams.contract import topics
 from streams.ops.embedded_broker import EmbeddedBroker, ensure_topics
-from streams.runtime.kafka.clients import open_producer
+from streams.runtime.kafka.clients import open_consumer, open_producer
 from streams.runtime.settings import Settings
 from streams.services import ledger_rebuild
 from streams.services.ledger_verification import faults
@@ -77,3 +78,26 @@ def test_the_last_batch_of_a_topic_is_read_whole(
             producer.send(topics.CREDITS_DERIVED, b"no record", b"T-1")
     ledger = Ledger.open(f"sqlite:///{tmp_path}/ledger.db")
     assert ledger_rebuild.rebuild(ledger, settings) == (Counter(), 3)
+
+
+def test_it_is_refused_while_a_process_decides_by_the_ledger(
+    tmp_path: Path, broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EARMARK_LEDGER", f"sqlite:///{tmp_path}/ledger.db")
+    monkeypatch.setenv("EARMARK_BROKERS", broker.bootstrap)
+
+    def rebuilt() -> Result:
+        return CliRunner().invoke(app, ["rebuild", "--state", str(tmp_path / "state")])
+
+    settings = Settings(brokers=broker.bootstrap, session_timeout_s=6, fetch_max_wait_ms=50)
+    with closing(open_consumer(settings, "redecide", [topics.DECIDED])) as consumer:
+        deadline = time.monotonic() + 150  # as in test_offsets
+        while not consumer.assignment():
+            consumer.poll(timeout_ms=200)
+            assert time.monotonic() < deadline, "no assignment"
+        refused = rebuilt()
+    assert refused.exit_code != 0
+    assert "stop decide and redecide" in f"{refused.output}{refused.exception}"
+    while (allowed := rebuilt()).exit_code:  # until the broker has seen it leave
+        assert time.monotonic() < deadline, allowed.output
+    assert "rows added" in allowed.output
