@@ -1,6 +1,6 @@
 # Two commands: `make run` decides about audio, `make test` proves it. Both set up first.
 .DEFAULT_GOAL := help
-.PHONY: help lock newest setup run test lint docs unit kafka soak helm image generate clean console-scale console-load
+.PHONY: help lock newest setup run test lint docs release unit kafka soak helm image generate clean console-scale console-load
 BIN := .venv/bin
 # the matrices are small: more threads would only wait for each other, and busily
 export OPENBLAS_NUM_THREADS ?= 1
@@ -46,7 +46,7 @@ soak: setup ## UPLOADS=20000 and KILLS=20 faults, then the sums; BROKER=tansu|ka
 helm: ## build helm for the tests of the chart (Go; two minutes, once)
 	@sh deploy/helm.sh
 
-image: ## build the image TAG=earmark:0.1.0; DEVICE=gpu: earmark-classify, for CUDA; PACKAGES=s3fs for buckets (docker, podman or buildah)
+image: ## build the image TAG=earmark:1.0.0; DEVICE=gpu: earmark-classify, for CUDA; PACKAGES=s3fs for buckets (docker, podman or buildah)
 	@sh deploy/image.sh
 
 generate: setup ## write what is generated: chart README and schema, dashboards, docs/reference
@@ -54,6 +54,9 @@ generate: setup ## write what is generated: chart README and schema, dashboards,
 
 docs: setup ## the documents as a site, in build/site; SERVE=1 shows it at http://127.0.0.1:8000
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs $(if $(SERVE),serve,build --quiet)
+
+release: setup ## of the tag on this commit, tried: wheels, sdists, SBOM, notes, sums in build/release
+	@$(BIN)/python -m deploy.release
 
 console-scale: setup ## how quick the console is with TRACKS=100000 TASKS=20000, on both databases
 	@$(BIN)/python -m tests.bench.console_scale --tracks $(or $(TRACKS),100000) --tasks $(or $(TASKS),20000)

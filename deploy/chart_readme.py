@@ -31,8 +31,8 @@ their slices, NetworkPolicy, PodMonitor, PrometheusRule, dashboards, `helm test`
 - Earmark's image in a registry that your cluster can pull from:
 
   ```sh
-  make image TAG=registry.example.org/earmark:0.1.0     # by docker, podman or buildah
-  docker push registry.example.org/earmark:0.1.0
+  make image TAG=registry.example.org/earmark:1.0.0     # by docker, podman or buildah
+  docker push registry.example.org/earmark:1.0.0
   ```
 
   With `PACKAGES=s3fs` (or gcsfs, adlfs) where the store or the uploads are in such buckets. For
@@ -54,7 +54,7 @@ helm -n earmark test earmark --logs
 with a `mine.yaml` such as
 
 ```yaml
-image: {repository: registry.example.org/earmark, tag: 0.1.0}
+image: {repository: registry.example.org/earmark, tag: 1.0.0}
 settings:
   brokers: kafka-1:9092,kafka-2:9092
   partitions: 24

@@ -1,17 +1,17 @@
 #!/bin/sh
 # Builds the image with what is there: docker, podman or buildah. `make image` calls it.
-#   TAG=registry.example.org/earmark:0.1.0   its name (earmark:VERSION without)
+#   TAG=registry.example.org/earmark:1.0.0   its name (earmark:VERSION without)
 #   DEVICE=gpu                               the one for CUDA (earmark-classify:VERSION without TAG)
 #   PACKAGES= BASE=                          as deploy/Dockerfile says
 #   ENGINE=podman                            which one, where there are several
 #   BUILDER=https://ci.example.org/job/7     who builds, for the provenance
 # In OUT (build/image) it leaves the SBOM and the provenance, with the image's id.
 set -eu
-version=$(sed -n 's/^version = "\(.*\)"$/\1/p' pyproject.toml)
+version=$(sh deploy/version.sh)
 device=${DEVICE:-cpu}
 name=earmark
 [ "$device" != gpu ] || name=earmark-classify
-tag=${TAG:-$name:$version}
+tag=${TAG:-$name:$(echo "$version" | tr + -)}  # a tag takes no plus sign
 engine=${ENGINE:-}
 for one in docker podman buildah; do
     [ -n "$engine" ] || ! command -v "$one" >/dev/null || engine=$one

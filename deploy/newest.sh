@@ -10,7 +10,7 @@ rm -rf "$venv"
 import re, tomllib
 project = tomllib.load(open("pyproject.toml", "rb"))["project"]
 extras = project["optional-dependencies"]
-train = tomllib.load(open("models/pyproject.toml", "rb"))["project"]
+train = tomllib.load(open("models/pyproject.toml", "rb"))["tool"]["hatch"]["metadata"]["hooks"]["custom"]
 everything = (project["dependencies"], extras["gpu"], extras["tracing"], extras["dev"], train["dependencies"])
 for line in sum(everything, []):
     if not line.startswith("earmark"):

@@ -119,6 +119,30 @@ def _gates(description: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _taught_table(description: dict[str, Any]) -> str:
+    """Return what this candidate learned from a few tracks, and why that may be weak evidence."""
+    taught = description.get("taught")
+    if not taught:
+        return ""
+    lines = [
+        "",
+        "### Taught to this candidate (`earmark learn`)",
+        "How many are called AI at 1 % false positives, each judged without itself, before and "
+        "after.",
+        "",
+        "| generator | group | recordings | before | after |",
+        "|---|---|---|---|---|",
+        *(
+            f"| {name} | {row['group']} | {row['tracks']} | {row['before']} | {row['after']} |"
+            for name, one in taught.items()
+            for row in one["compared"]
+        ),
+        "",
+        *(f"- {name}: {doubt}." for name, one in taught.items() for doubt in one["doubts"]),
+    ]
+    return "\n".join(lines) + "\n"
+
+
 def _few_shot_table(description: dict[str, Any]) -> str:
     few_shot = description.get("few_shot")
     if few_shot is None:
@@ -254,7 +278,7 @@ def write_card(description: dict[str, Any]) -> str:
         unseen=unseen,
         named=named,
         gates=_gates(description),
-        lessons=_few_shot_table(description),
+        lessons=_taught_table(description) + _few_shot_table(description),
         calibration="\n".join(calibration),
         recall=_recall(description["calibration"]),
         speed=(

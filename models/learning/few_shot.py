@@ -26,6 +26,7 @@ from models.learning.observations import observe
 from models.learning.references import REFERENCES, References, unpack
 
 ALPHA: Final = 0.01
+CONTROLS: Final = "controls"  # the name of their row
 MOST_CONTROLS: Final = 0.05  # flagged, each left out
 LEAST_SHOTS: Final = 0.5  # found, each left out
 
@@ -50,6 +51,10 @@ class Candidate:
     folder: Path | None
     digest: str | None
 
+    def doubts(self) -> list[str]:
+        """Return why the comparison is weak evidence."""
+        return doubts_about(self.compared)
+
     def report(self) -> str:
         """Return it for people."""
         template = self.learned_generator.template
@@ -62,6 +67,7 @@ class Candidate:
         lines = [
             f"{template.name}: {template.tracks} tracks ({template.population}); {clock}",
             *self.left_out,
+            *self.doubts(),
             f"{'each judged without itself':34s}{'tracks':>8s}{'before':>8s}{'after':>8s}",
         ]
         lines += [
@@ -74,6 +80,20 @@ class Candidate:
             else f"{self.folder}: sha256 {self.digest}"
         )
         return "\n".join([*lines, end])
+
+
+def doubts_about(compared: Sequence[Compared]) -> list[str]:
+    """Return why a comparison is weak evidence that the generator was learned."""
+    shots, *others = compared
+    doubts = []
+    if not any(row.group == CONTROLS for row in others):
+        doubts.append(
+            "one source and no controls: this may be how the source publishes, and not the "
+            "generator. Give --controls, human recordings from the same source"
+        )
+    if shots.before == shots.tracks:
+        doubts.append("the model finds all of these tracks already: nothing was gained")
+    return doubts
 
 
 def learn_from_files(
@@ -103,7 +123,7 @@ def learn_from_files(
     model.calibrations[learned_generator.template.population].check_rates(Rates(ALPHA))
     compared = compare(name, shots, assessed_controls, model, references, learned_generator)
     _check(compared, name)
-    digest = None if out is None else write_candidate(learned_generator, folder, out)
+    digest = None if out is None else write_candidate(learned_generator, folder, out, compared)
     return Candidate(learned_generator, compared, (*rejected, *rejected_controls), out, digest)
 
 
@@ -144,7 +164,7 @@ def compare(
         without = learn(name, rest, controls, model, references, least=2).model
         rows[0] = replace(rows[0], after=rows[0].after + _flagged(without, [shot]))
     if controls:
-        rows.append(Compared("controls", len(controls), _flagged(model, controls), 0))
+        rows.append(Compared(CONTROLS, len(controls), _flagged(model, controls), 0))
     for index, control in enumerate(controls):
         rest = [*controls[:index], *controls[index + 1 :]]
         without = learn(name, shots, rest, model, references).model
@@ -180,7 +200,7 @@ def _check(compared: Sequence[Compared], name: str) -> None:
             "no trace that they share. More tracks, or longer ones, may help",
         )
     for row in compared[1:]:
-        if row.group == "controls" and row.after > MOST_CONTROLS * row.tracks:
+        if row.group == CONTROLS and row.after > MOST_CONTROLS * row.tracks:
             raise BadInput(
                 "controls",
                 f"{row.after} of {row.tracks} controls would be called {name}: what was learned is "
@@ -188,8 +208,13 @@ def _check(compared: Sequence[Compared], name: str) -> None:
             )
 
 
-def write_candidate(learned_generator: LearnedGenerator, folder: Path, out: Path) -> str:
-    """Write the candidate: the old folder with one more template; return its digest."""
+def write_candidate(
+    learned_generator: LearnedGenerator, folder: Path, out: Path, compared: Sequence[Compared]
+) -> str:
+    """Write the candidate: the old folder with one more template; return its digest.
+
+    Its manifest and card have the comparison of this generator, and of those learned before.
+    """
     manifest: dict[str, Any] = orjson.loads((folder / MANIFEST).read_bytes())
     tensors = safetensors.numpy.load((folder / WEIGHTS).read_bytes())
     tensors = {key: value for key, value in tensors.items() if "learned." not in key}
@@ -214,6 +239,12 @@ def write_candidate(learned_generator: LearnedGenerator, folder: Path, out: Path
     manifest["learned_from"] = {
         "name": manifest["name"],
         "digest": hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest(),
+    }
+    manifest["taught"] = manifest.get("taught", {}) | {
+        learned_generator.template.name: {
+            "compared": [asdict(row) for row in compared],
+            "doubts": doubts_about(compared),
+        }
     }
     manifest["name"] = out.name
     parts = {

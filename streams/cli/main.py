@@ -30,6 +30,7 @@ GROUPS: Final = {  # by name: where its commands are, its help, and its part
     "ddex": ("ddex:app", "DDEX messages: read deliveries, write labels and credits.", TRACKS),
     "dead-letters": ("dead_letters:app", "Dead letters: list, show, replay, drop.", OPERATE),
     "groups": ("topics:groups", "Consumer groups of the processes.", OPERATE),
+    "keys": ("keys:app", "API keys: create, list, revoke.", OPERATE),
     "ledger": ("ledger:app", "Look after the ledger's database.", OPERATE),
     "links": ("links:app", "Links of artists to the page about their recording.", TRACKS),
     "models": ("models:app", "Models: compare what they answer.", MODELS),

@@ -13,7 +13,7 @@ from streams.contract.records import Label, LabelSource
 from streams.ops.inputs import Skipped
 from streams.ops.watch import Ended
 from streams.policy.schema import SAYS_AI
-from streams.services.wording import places, restrictions
+from streams.services.wording import places, restrictions, unsure
 
 COLOURS: Final = {
     "identified": "bold magenta",
@@ -42,8 +42,8 @@ def line(name: str, ended: Ended, seconds: float | None) -> Text:
             notes.append(f"licensed ({label.agreement_id})")
         if ended.end.review_task_id:
             notes.append("review requested")
-        if analysis.reason:
-            notes.append(analysis.reason)
+        if why := unsure(analysis):
+            notes.append(why)
         for scope in ended.end.territorial:
             there = " ".join(restrictions(scope.actions, licensed=scope.licensed)) or "nothing"
             notes.append(f"in {places(scope.territories)}: {there}")

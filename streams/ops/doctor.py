@@ -31,6 +31,7 @@ from streams.runtime.settings import Settings, SettingsError
 from streams.store import monitoring, upgrade
 from streams.store.database import Ledger, LedgerAway, LedgerError, connect
 from streams.store.monitoring import LedgerFault
+from streams.store.policy_releases import live_bundles, newest_usable
 
 CLOCK_S: Final = 2.0
 LOW_DISK: Final = 0.10
@@ -221,9 +222,22 @@ def disks(settings: Settings) -> Iterator[Finding]:
 
 
 def policy(settings: Settings) -> Iterator[Finding]:
-    """Can it be used?"""
+    """Can the file be used, and which policy decides: the file's, or one that was published?"""
     bundle = load(settings.policy)
-    yield Finding("policy", "ok", f"{bundle.name} {bundle.version} {bundle.digest[:12]}")
+    named = f"{bundle.name} {bundle.version} {bundle.digest[:12]}"
+    try:
+        with closing(Ledger(connect(settings.ledger))) as database:
+            live = live_bundles(database, bundle.name)
+    except (LedgerAway, LedgerError, LedgerFault):  # the check of the ledger has it
+        yield Finding("policy", "ok", f"{named}, unless one was published: the ledger is away")
+        return
+    deciding = newest_usable(live, bundle)
+    if deciding is bundle:
+        yield Finding("policy", "ok", named)
+    else:
+        ref = deciding.ref
+        says = f"{ref.name} {ref.version} {ref.digest[:12]} was published; the file has {named}"
+        yield Finding("policy", "ok", says)
 
 
 def model(settings: Settings) -> Iterator[Finding]:

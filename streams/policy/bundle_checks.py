@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from pydantic import StringConstraints
 
+from streams.contract.vocabulary import FACTUAL
 from streams.policy.cel_syntax import CelSyntaxError
 from streams.policy.conditions import Condition
 from streams.policy.features import WrongSnapshot, flattened, snapshot
@@ -62,6 +63,8 @@ def faults_of(bundle: "Bundle", today: date | None = None) -> list[Fault]:
     faults = [*_ids(bundle), *_overrides(bundle, today)]
     for index, rule in enumerate(bundle.rules):
         faults += _rule(bundle, ("rules", index), rule)
+        if today is not None:
+            faults += _lifts(("rules", index), rule)
     return faults
 
 
@@ -88,6 +91,13 @@ def _overrides(bundle: "Bundle", today: date | None) -> Iterator[Fault]:
             yield Fault((*at, "expires"), f"{problem}: remove the override, or agree on a new day")
 
 
+def _lifts(at: Path, rule: Rule) -> Iterator[Fault]:
+    """Yield a fault where a rule lifts what no rule can lift; a running policy may have that."""
+    if FACTUAL in rule.lifts:
+        place = (*at, "lifts", rule.lifts.index(FACTUAL))
+        yield Fault(place, f"{FACTUAL!r} states a fact, and no rule lifts it: leave it out")
+
+
 def _kind(value: object) -> type:
     return next((kind for kind in (bool, str) if isinstance(value, kind)), float)
 
@@ -103,10 +113,10 @@ def _unknown(
 
 def _rule(bundle: "Bundle", at: Path, rule: Rule) -> Iterator[Fault]:
     overrides = sorted((one for one in bundle.overrides if one.params), key=lambda one: one.id)
-    # Of a rule that punishes, every set of overrides counts that can apply together.
-    changing = overrides if rule.severe else []
-    read = [one for one in changing if any(f"params.{name}" in rule.when for name in one.params)]
-    if len(read) > MAX_TOGETHER:
+    # Every set of overrides counts that can apply together: of a rule that punishes, each is
+    # checked; of another one, until it can hold.
+    read = [one for one in overrides if any(f"params.{name}" in rule.when for name in one.params)]
+    if len(read) > MAX_TOGETHER and rule.severe:
         yield Fault(
             (*at, "when"),
             f"more than {MAX_TOGETHER} overrides change what this rule reads, and it "
@@ -119,7 +129,11 @@ def _rule(bundle: "Bundle", at: Path, rule: Rule) -> Iterator[Fault]:
         for some in itertools.combinations(read, count)
         if all(one.meets(two) for one, two in itertools.combinations(some, 2))
     )
-    for variant in ((), *((one,) for one in overrides), *together):
+    alone: tuple[tuple[Override, ...], ...] = ((), *((one,) for one in overrides))
+    can_hold = rule.mode == "retired" or len(read) > MAX_TOGETHER
+    for variant in itertools.chain(alone, together):
+        if variant not in alone and can_hold and not rule.severe:
+            break
         names = tuple(override.id for override in variant)
         try:
             condition = Condition(rule.when, bundle.params_under(names))
@@ -127,6 +141,10 @@ def _rule(bundle: "Bundle", at: Path, rule: Rule) -> Iterator[Fault]:
             yield Fault((*at, "when"), error.message, error.at)
             return
         yield from _condition(bundle, at, rule, condition, names)
+        can_hold = can_hold or reachable(condition, bundle.on_missing(rule))
+    if not can_hold:
+        message = "this can never hold: correct the condition, or set mode: retired"
+        yield Fault((*at, "when"), message, 0)
 
 
 def _condition(
@@ -145,10 +163,6 @@ def _condition(
         yield Fault((*at, "on_missing"), "review needs requires: human and a queue beside it")
     if rule.mode == "retired":
         return
-    if not variant and not reachable(condition, policy):
-        yield Fault(
-            (*at, "when"), "this can never hold: correct the condition, or set mode: retired", 0
-        )
     if rule.severe and reachable_alone(condition, policy):
         dimension = rule.severe[0]
         under = f" (under override {' and '.join(map(repr, variant))})" if variant else ""

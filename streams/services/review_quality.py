@@ -14,8 +14,9 @@ from math import sqrt
 from typing import Any, Final
 
 from detector.errors import SingleReason
-from streams.contract.records import stable_id
+from streams.contract.records import Extent, stable_id
 from streams.contract.vocabulary import TIERS
+from streams.policy.schema import SAYS_AI
 from streams.services.accounts.users import User
 from streams.store import audit, reviews, task_states
 from streams.store.database import Ledger
@@ -97,7 +98,7 @@ def figures(ledger: Ledger) -> Figures:
         precision=_shares(
             (row.queue, row.extent in ("All", "Partly")) for row in first if row.outcome in TIERS
         ),
-        overturned=_per((row, row.verdict in ("correct", "reject_flag")) for row in first),
+        overturned=_per((row, _is_overturned(row)) for row in first),
         appealed=_per((row, row.state != "upheld") for row in appealed),
         kappa=kappa(pairs),
         agreement=Share("second reviews", sum(a == b for a, b in pairs), len(pairs)),
@@ -106,6 +107,14 @@ def figures(ledger: Ledger) -> Figures:
         golden_tracks=tracks,
         second_open=open_now,
     )
+
+
+def _is_overturned(verdict: Any) -> bool:
+    """Return whether a verdict contradicts its decision: AI or not, and not how much of it."""
+    decided = fields_of(verdict.record)["label"]["extent"]
+    now, before = verdict.extent in SAYS_AI, decided in SAYS_AI
+    corrected = verdict.verdict == "correct" and decided != Extent.UNKNOWN and now != before
+    return corrected or verdict.verdict == "reject_flag"
 
 
 def ask_twice(ledger: Ledger, user: User, count: int) -> int:

@@ -120,6 +120,12 @@ def signature(secret: str, timestamp: str, body: bytes) -> str:
     return "v1=" + hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()
 
 
+def _remedy(failure: EarmarkError) -> str:
+    """Return the setting that allows what was refused."""
+    refused = isinstance(failure, BadInput) and failure.reason == "refused_address"
+    return ". EARMARK_WEBHOOK_HOSTS names the hosts inside that may be posted to" if refused else ""
+
+
 @contextmanager
 def _failures_logged() -> Iterator[None]:
     try:
@@ -210,7 +216,7 @@ class Sender(threading.Thread):
         try:
             status = self._http.post(row.url, body, headers)
         except EarmarkError as failure:
-            error = str(failure)[:500]
+            error = f"{failure}{_remedy(failure)}"[:500]
         except Exception as failure:  # a bug must not stop other deliveries
             log.exception("webhook_post_broke", delivery=row.delivery_id)
             error = type(failure).__name__

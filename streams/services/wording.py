@@ -102,6 +102,17 @@ def explanation(analysis: Analysis) -> str:
     )
 
 
+def unsure(analysis: Analysis) -> str:
+    """Return in a few words why the detector does not know; empty where it answers."""
+    if analysis.reason:
+        return analysis.reason
+    if analysis.outcome is not Outcome.UNCERTAIN or analysis.p_value is None:
+        return ""
+    if analysis.p_value >= COMMON:
+        return "no clear trace, but in recordings like it one is often missed"
+    return f"a trace, as in {_of(analysis.p_value)} human recordings"
+
+
 def _of(p_value: float) -> str:
     per_mille = p_value * 1_000
     return f"about {per_mille:.0f} in 1,000" if per_mille >= 1 else "fewer than 1 in 1,000"

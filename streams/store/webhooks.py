@@ -26,12 +26,19 @@ from streams.contract.records import stable_id
 from streams.store.account_tables import DELIVERIES, WEBHOOKS
 from streams.store.cursors import Part, part
 from streams.store.database import Ledger, insert_new
+from streams.store.projections import rows_of
 
+DEAD_LETTER: Final = "dead_letters"  # of any topic: what it is, without its bytes
+DEAD_FIELDS: Final = (
+    *("dead_letter_id", "source", "processor", "reason", "detail"),
+    *("track_id", "upload_id", "recorded_at"),
+)
 EVENTS: Final = (
     topics.DECIDED,
     topics.REVIEWS_REQUESTED,
     topics.REVIEWS_DECIDED,
     topics.APPEALS_CHANGED,
+    DEAD_LETTER,
 )
 # Reviewers' notes for each other stay on the topic, which only internal consumers read.
 INTERNAL: Final = {topics.REVIEWS_DECIDED: ("notes",)}
@@ -62,7 +69,7 @@ def active(connection: Connection) -> Sequence[Any]:
 
 def enqueue(connection: Connection, messages: Sequence[Message]) -> None:
     """Add a delivery of each of these events for every webhook that subscribes to it."""
-    events = [message for message in messages if message.topic in EVENTS]
+    events = [message for message in messages if _event(message) in EVENTS]
     if not events:
         return
     hooks = connection.execute(_held(WEBHOOKS.c.webhook_id, WEBHOOKS.c.events)).all()
@@ -72,9 +79,13 @@ def enqueue(connection: Connection, messages: Sequence[Message]) -> None:
         _delivery(hook.webhook_id, message) | state
         for hook in hooks
         for message in events
-        if message.topic in hook.events.split(",")
+        if _event(message) in hook.events.split(",")
     ]
     insert_new(connection, DELIVERIES, rows)
+
+
+def _event(message: Message) -> str:
+    return DEAD_LETTER if message.topic in topics.DEAD else message.topic
 
 
 def _held(*columns: ColumnElement[Any]) -> Select[Any]:
@@ -86,12 +97,18 @@ def _held(*columns: ColumnElement[Any]) -> Select[Any]:
 
 
 def _delivery(webhook_id: str, message: Message) -> dict[str, str]:
-    value = (message.value or b"").decode()
-    delivery_id = stable_id("whd", webhook_id, message.topic, value)
-    data = orjson.loads(value)
-    for name in INTERNAL.get(message.topic, ()):
+    event = _event(message)
+    if event == DEAD_LETTER:
+        (row,) = rows_of(message)
+        data = {name: row.values[name] for name in DEAD_FIELDS}
+        value = str(data["dead_letter_id"])
+    else:
+        value = (message.value or b"").decode()
+        data = orjson.loads(value)
+    for name in INTERNAL.get(event, ()):
         data.pop(name, None)
-    names = {"delivery_id": delivery_id, "event": message.topic}
+    delivery_id = stable_id("whd", webhook_id, event, value)
+    names = {"delivery_id": delivery_id, "event": event}
     body = orjson.dumps(names | {"data": data}).decode()
     return names | {"webhook_id": webhook_id, "body": body}
 

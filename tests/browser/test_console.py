@@ -98,7 +98,7 @@ def somebody(
     link = admin.locator(".secret").inner_text()
     page, _ = watched(browser)
     page.goto(link)
-    page.wait_for_url(re.compile("/(check|tracks)$"))
+    page.wait_for_url(re.compile(r"/me\?new=1$"))
     return page
 
 

@@ -334,10 +334,21 @@ CASES: dict[str, tuple[int, list[dict[str, str]], list[dict[str, str]]]] = {
         [{'earmark_webhook_posts_total{result="given_up"}': "0x20 3x90"}],
         [{'earmark_webhook_posts_total{result="delivered"}': "0+3x90"}],
     ),
+    "EarmarkBrokerAway": (
+        20,
+        [{'earmark_monitor_failures_total{check="broker"}': "0+2x60"}],
+        [
+            {'earmark_monitor_failures_total{check="broker"}': "0x10 1x50"},  # one elected anew
+            {'earmark_monitor_failures_total{check="ledger"}': "0+2x60"},
+        ],
+    ),
     "EarmarkMonitorBlind": (
         60,
-        [{'earmark_monitor_failures_total{check="broker"}': "0+1x90"}, {"up": "1x90"}],
-        [{'earmark_monitor_failures_total{check="broker"}': "0x90"}],
+        [{'earmark_monitor_failures_total{check="ledger"}': "0+1x90"}, {"up": "1x90"}],
+        [
+            {'earmark_monitor_failures_total{check="ledger"}': "0x90"},
+            {'earmark_monitor_failures_total{check="broker"}': "0+1x90"},  # EarmarkBrokerAway
+        ],
     ),
     "EarmarkSandboxLayerMissing": (
         20,

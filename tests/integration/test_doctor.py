@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,13 +12,18 @@ from typer.testing import CliRunner
 
 from detector.evidence.arrays import cuda
 from streams.cli.main import app
+from streams.contract import topics
 from streams.ops import doctor
 from streams.ops.doctor import Finding, examine
 from streams.ops.embedded_broker import EmbeddedBroker, ensure_topics
+from streams.policy.bundle import parse
 from streams.runtime.processes import free_port
 from streams.runtime.settings import Settings
+from streams.stages.ledger import project
 from streams.store.database import Ledger
+from tests.support.events import message, policy_changed
 from tests.support.postgres import NoPostgres, PrivatePostgres
+from tests.support.publishing_helpers import text_with
 
 Environment = dict[str, str]
 pytestmark = pytest.mark.pipeline
@@ -50,6 +56,13 @@ def test_nothing_is_found_where_nothing_is_wrong(
 ) -> None:
     monkeypatch.setattr(doctor, "LOW_DISK", 0.0)  # this machine's disk is its own affair
     assert checked(sound) == []
+    text = text_with("shadow", "77.0.0")
+    newer = parse(text, "policy").ref
+    change = policy_changed(change_id="pol_77", policy=newer, text=text)
+    with closing(Ledger.open(sound["EARMARK_LEDGER"])) as ledger:
+        project(ledger, [message(topics.POLICIES_CHANGED, change)])
+    (policy,) = (one for one in examine(sound) if one.check == "policy")
+    assert policy.says.startswith(f"{newer.name} 77.0.0 {newer.digest[:12]} was published")
     store = Path(sound["EARMARK_STORE"].removeprefix("file://"))
     assert list(store.rglob("*")) == []  # it takes back what it wrote
 

@@ -82,9 +82,8 @@ def _rules(ledger: Ledger, decided: TrackDecided, policy_file: Path) -> Iterator
         word = "OFF" if rule.id in off else "HOLDS" if hit else "TRIAL" if rule.id in trials else ""
         waits = ", waits for a person" if hit and hit.pending else ""
         yield f"{word:5} {rule.id} ({rule.mode}{waits}): {' '.join(rule.when.split())}"
-        if hit or rule.id in trials:
-            seen = [f"{name} = {values.get(name)!r}" for name in conditions[rule.id].reads]
-            yield f"      saw {', '.join(seen)}"
+        seen = [f"{name} = {values.get(name)!r}" for name in conditions[rule.id].reads]
+        yield f"      saw {', '.join(seen) or 'nothing'}"
 
 
 def _bundle_of(ledger: Ledger, digest: str, policy_file: Path) -> Bundle | None:

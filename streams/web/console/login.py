@@ -11,16 +11,18 @@ from starlette.responses import RedirectResponse, Response
 
 from streams.services.accounts import sessions, users
 from streams.services.accounts.oidc import Oidc, OidcRefused, Started
+from streams.services.accounts.roles import Role
 from streams.services.accounts.sessions import BadLink
 from streams.services.accounts.users import AccountError, TooManyTries, WrongLogin
 from streams.web.api.callers import RateLimit, address_of
 from streams.web.api.resources import resources_of
 from streams.web.console import auth
-from streams.web.console.auth import COOKIE, Anyone, Form, PageError, text
+from streams.web.console.auth import COOKIE, Anyone, Form, PageError, Visitor, text
 from streams.web.console.render import fault_of, page, set_cookie
 
 router = APIRouter()
 OIDC = "earmark_oidc"
+WORKS_AT_THE_QUEUE = (Role.REVIEWER, Role.LEAD)
 TRIES_PER_MINUTE = 30  # from one address; more are answered without asking the ledger
 BEFORE = "earmark_login"  # a form of a log-in page proves that it is of this browser by it
 Next = Annotated[str, Query(max_length=2_000)]
@@ -28,7 +30,9 @@ Next = Annotated[str, Query(max_length=2_000)]
 
 @router.get("/")
 def home(visitor: Anyone) -> Response:
-    """Lead to the first page."""
+    """Lead to the first page: where there is work for the visitor."""
+    if visitor.user.role in WORKS_AT_THE_QUEUE:
+        return RedirectResponse("/queue", 303)
     return RedirectResponse("/check" if visitor.may("upload") else "/tracks", 303)
 
 
@@ -62,11 +66,15 @@ def enter_page(request: Request, token: str) -> Response:
 def enter(request: Request, token: str, form: Form) -> Response:
     """Log in by a one-time link."""
     address = _checked_address(request, form)
+    ledger = resources_of(request).ledger
     try:
-        session = sessions.enter(resources_of(request).ledger, token, address)
+        session = sessions.enter(ledger, token, address)
     except BadLink as error:
         raise PageError(410, fault_of(error)) from error
-    return _entered(request, session, "/")
+    begun = sessions.find(ledger, session)
+    # the first admin, whose link `make run` prints anew with each start, may go without
+    is_new = begun is not None and not (begun.user.has_password or begun.user.role == Role.ADMIN)
+    return _entered(request, session, "/me?new=1" if is_new else "/")
 
 
 @router.get("/oidc/start")
@@ -125,9 +133,13 @@ def logout(visitor: Anyone, form: Form) -> Response:
 
 
 @router.get("/me")
-def me(visitor: Anyone) -> Response:
-    """Show one's own settings."""
-    return visitor.page("me.html")
+def me(visitor: Anyone, new: bool = False) -> Response:
+    """Show one's own settings; a new user is asked for a password."""
+    return _me(visitor, new)
+
+
+def _me(visitor: Visitor, new: bool, fault: str = "") -> Response:
+    return visitor.page("me.html", new=new, fault=fault)
 
 
 @router.post("/me")
@@ -137,18 +149,19 @@ def change_me(visitor: Anyone, form: Form) -> Response:
     if text(form, "what") == "blind":
         users.set_blind(ledger, visitor.user, text(form, "blind") == "on")
         return RedirectResponse("/me", 303)
+    new = bool(text(form, "new"))
     password, old = (str(form.get(name, ""))[:2_000] for name in ("password", "old"))
     if password != str(form.get("again", "")):
-        return visitor.page("me.html", fault="The two do not agree.")
+        return _me(visitor, new, fault="The two do not agree.")
     try:
         token = sessions.change_password(
             ledger, visitor.session, password, old, address_of(visitor.request)
         )
     except WrongLogin:
-        return visitor.page("me.html", fault="The old password is not right.")
+        return _me(visitor, new, fault="The old password is not right.")
     except (AccountError, TooManyTries) as error:
-        return visitor.page("me.html", fault=fault_of(error))
-    return _entered(visitor.request, token, "/me")
+        return _me(visitor, new, fault=fault_of(error))
+    return _entered(visitor.request, token, "/" if new else "/me")
 
 
 def _login(

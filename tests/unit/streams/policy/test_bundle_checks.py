@@ -33,6 +33,25 @@ def test_an_expired_override_is_refused_where_a_day_is_given_and_does_not_apply(
     assert isinstance(parse(text, "p", date(2026, 11, 24)), Bundle)
 
 
+def test_a_rule_that_holds_under_an_override_alone_can_hold() -> None:
+    text = GOOD.replace("params: {sure: 0.01}", "params: {sure: 0.01, there: false}").replace(
+        WHEN, 'params.there && label.extent == "All"'
+    )
+    assert "this can never hold" in refusal(text)
+    override = (
+        "overrides:\n  - {id: us, scope: {territories: [US]}, params: {there: true}, "
+        "expires: 2027-01-01, why: law}\nrules:"
+    )
+    parse(text.replace("rules:", override), "p", TODAY)
+
+
+def test_a_fact_cannot_be_lifted_and_a_running_policy_that_tries_still_loads() -> None:
+    lifts = "    lifts: [recommendation, display]\n    reason_code"
+    text = GOOD.replace("    reason_code", lifts, 1)
+    assert "policy.yaml:12:29: rules.0.lifts.1: 'display' states a fact" in refusal(text, TODAY)
+    parse(text, "p")
+
+
 def test_ids_stand_once() -> None:
     assert "policy.yaml:13:5: rules.1.id: id 'one' stands twice" in refusal(GOOD + RULE)
 

@@ -63,6 +63,11 @@ def test_second_reviews_and_golden_tracks_measure_and_label_nothing(
         assert (item.name, item.good, item.count) == (name, 1, 3)
     rules = {item.name: (item.good, item.count) for item in figures.overturned["rule"]}
     assert rules["disclosure-mismatch"] == (1, 3)
+    again = a_task(ledger, "T-part", distributor="Label A")
+    reviews.take(ledger, again, ada)
+    reviews.give(ledger, again, ada, form(Extent.PARTLY))  # less of it is AI: no contradiction
+    (item,) = review_quality.figures(ledger).overturned["model"]
+    assert (item.good, item.count) == (1, 4)
     assert figures.appealed == {"rule": [], "model": [], "deliverer": []}
 
 

@@ -52,6 +52,15 @@ def test_it_names_the_trace_that_decided(
     assert ENTRIES[trace].trace in wording.explanation(result)
 
 
+def test_the_line_of_a_track_has_a_few_words_about_what_is_not_known() -> None:
+    analysis = classified(Outcome.UNCERTAIN).analysis
+    near, far = (analysis.model_copy(update={"p_value": value}) for value in (0.02, 0.4))
+    assert wording.unsure(near) == "a trace, as in about 20 in 1,000 human recordings"
+    assert "often missed" in wording.unsure(far)
+    assert wording.unsure(classified(Outcome.IDENTIFIED).analysis) == ""
+    assert wording.unsure(analysis.model_copy(update={"reason": "too_short"})) == "too_short"
+
+
 def test_it_says_how_many_people_are_as_conspicuous() -> None:
     analysis = classified(Outcome.SUSPECTED).analysis
     few = wording.explanation(analysis.model_copy(update={"p_value": 0.0068}))

@@ -11,6 +11,7 @@ from streams.contract.dead_letters import Message
 from streams.store import webhooks
 from streams.store.database import Ledger
 from tests.support.events import classified, message, verdict
+from tests.support.ledger_rows import letter
 
 HOUR = timedelta(hours=1)
 
@@ -53,6 +54,18 @@ def test_an_event_is_due_once_for_each_webhook_that_receives_it(hooked: Ledger) 
     enqueue(hooked, ruling, ruling)
     enqueue(hooked, ruling, message(topics.CLASSIFIED, classified()))
     assert webhooks.counts(hooked) == {"whk_1": {"waiting": 1}, "whk_2": {"waiting": 1}}
+
+
+def test_a_dead_letter_is_delivered_without_its_bytes(ledger: Ledger) -> None:
+    add(ledger, "whk_1", webhooks.DEAD_LETTER)
+    dead = letter(b'{"upload_id": "upl_1"}', reason="no_audio")
+    enqueue(ledger, dead)
+    enqueue(ledger, dead, *rulings(1))
+    (delivery,) = claim(ledger)["whk_1"]
+    body = orjson.loads(delivery.body)
+    assert body["event"] == "dead_letters"
+    assert (body["data"]["reason"], body["data"]["upload_id"]) == ("no_audio", "upl_1")
+    assert set(body["data"]) == set(webhooks.DEAD_FIELDS)
 
 
 def test_notes_between_reviewers_are_not_delivered(hooked: Ledger) -> None:

@@ -1,5 +1,6 @@
 """Why a track was decided as it was, from the ledger alone."""
 
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,6 +18,9 @@ def test_it_is_about_the_decision_that_counts_and_its_rules(ledger: Ledger) -> N
     assert f"policy: {decided.policy.name} {decided.policy.version}" in lines[2]
     held = {line.split()[1] for line in lines if line.startswith("HOLDS")}
     assert held == {hit.rule_id for hit in decided.rules} != set()
+    saw = [line for line in lines if line.startswith("      saw ")]
+    rules = [line for line in lines if re.match(r".{5} [\w-]+ \((live|shadow)", line)]
+    assert len(saw) == len(rules) > len(held)  # those that do not hold, too
     assert not any("does not give this decision any more" in line for line in lines)
     later = decided.uploaded_at + timedelta(days=1)
     again, _ = tell(ledger, title="Delivered again", uploaded_at=later)

@@ -60,11 +60,22 @@ def test_looking_at_a_link_does_not_use_it_up(console: Console) -> None:
         page = client.get(f"/enter/{token}")
     mark = re.search(r'name="before" value="(\w+)"', page.text)
     assert mark is not None
-    assert client.post(f"/enter/{token}", data={"before": mark[1]}).status_code == 303
+    entered = client.post(f"/enter/{token}", data={"before": mark[1]})
+    assert (entered.status_code, entered.headers["location"]) == (303, "/me?new=1")
+    assert "set a password" in client.get("/me?new=1").text
     page = client.get(f"/enter/{token}")
     again = re.search(r'name="before" value="(\w+)"', page.text)
     assert again is not None
     assert client.post(f"/enter/{token}", data={"before": again[1]}).status_code == 410
+
+
+def test_each_role_begins_where_its_work_is(console: Console) -> None:
+    first = {"viewer": "/tracks", "reviewer": "/queue", "lead": "/queue", "admin": "/check"}
+    for role, path in first.items():
+        assert console.browser(role).get("/").headers["location"] == path
+    browser = console.browser("reviewer")
+    answer = browser.submit("/me", password="n" * 12, again="n" * 12, new="1")
+    assert answer.headers["location"] == "/"
 
 
 def test_the_own_page_asks_for_the_old_password(console: Console) -> None:
