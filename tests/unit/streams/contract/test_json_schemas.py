@@ -24,14 +24,13 @@ def test_no_change_breaks_what_is_published() -> None:
     assert not faults, "\n  ".join(["the records break the contract:", *faults]) + f"\n{ADVICE}"
 
 
-@pytest.mark.parametrize("name", sorted(json_schemas.files()))
-def test_the_published_contract_is_the_one_of_the_records(name: str) -> None:
-    path = json_schemas.PUBLISHED / name
+def test_the_published_contract_is_the_one_of_the_records() -> None:
+    published = {path.name: path.read_bytes() for path in json_schemas.PUBLISHED.iterdir()}
+    generated = json_schemas.files()
     advice = (
         "the records have changed: write it with `earmark schemas --out streams/contract/schemas`"
     )
-    assert path.exists(), advice
-    assert path.read_bytes() == json_schemas.files()[name], advice
+    assert generated == {name: published.get(name) for name in generated}, advice
 
 
 def test_unknown_fields_are_tolerated_everywhere() -> None:

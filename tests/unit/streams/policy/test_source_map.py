@@ -27,6 +27,9 @@ def test_every_key_and_every_sign_of_a_text_has_its_place() -> None:
         ("a: 1\na: 2", (2, 1)),
         ("a: !!python/name:os.system x", (1, 4)),
         ("[a]: 1", (1, 1)),
+        ("a: [", (2, 1)),
+        ("a: \0", (1, 1)),
+        ("a: \ud800", (1, 1)),
         ("[" * (MAX_DEPTH + 1) + "]" * (MAX_DEPTH + 1), (1, MAX_DEPTH + 1)),
     ],
 )
