@@ -104,6 +104,8 @@ def test_a_flood_of_one_sender_stops_nothing_once_something_ended_well(sender: s
     limit = Limit(share=0.9, window=20)
     limit.count()
     count(limit, 500, "undecodable", sender)
+    ours = [limit.count("unexpected_error", "another") for _ in range(20)]
+    assert any(ours), "a failure of our side is seen behind the flood"
 
 
 def test_a_process_that_begins_with_senders_without_a_name_has_the_whole_window() -> None:
@@ -119,6 +121,8 @@ def test_a_process_that_begins_with_a_flood_of_one_sender_goes_on() -> None:
     count(limit, 500, "missing_file", "bad")
     count(limit, 1)
     count(limit, 500, "missing_file", "bad")
+    ours = [limit.count("unexpected_error", "another") for _ in range(20)]
+    assert any(ours), "a failure of our side is seen behind the flood"
 
 
 def test_an_error_that_one_sender_provokes_stops_no_other() -> None:
@@ -169,3 +173,4 @@ def test_the_limit_forgets_what_left_the_window() -> None:
     for _ in range(5):
         count(limit, 5, "unexpected_error")
         count(limit, 10)
+    assert any(limit.count("unexpected_error") for _ in range(10)), "and sees what is in it"
