@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
 import typer
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from streams.runtime.settings import Settings
 
 app = typer.Typer()
+UNNAMED = "? / ?"  # artists and ISRC of an item that is no track of the ledger
 
 Name = Annotated[str, typer.Argument(help="Name of the bank.")]
 ReasonWhy = Annotated[str, typer.Option("--why", help="Why; noted in the audit log.")]
@@ -235,6 +236,53 @@ def verify(state: opt.StateOption = HERE) -> None:
                     echo(f"{item.item_id} of {item.bank} does not find itself")
     echo(f"{faults} faults; {checked} items looked up")
     raise SystemExit(1 if faults else 0)
+
+
+@app.command()
+def duplicates(
+    name: Name,
+    other_names: Annotated[
+        bool,
+        typer.Option("--other-names", help="Only under another artist, ISRC or distributor."),
+    ] = False,
+    json: opt.JsonLines = False,
+    state: opt.StateOption = HERE,
+) -> None:
+    """Print a bank's items that are one recording, with their names.
+
+    Names are those under which the ledger's tracks were delivered.
+    """
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from streams.services.bank_duplicates import duplicates as found_in
+
+    count = 0
+    console = Console(stderr=True)
+    shown = Progress(console=console, disable=not console.is_terminal)
+    with _opened(state) as (banks, _), shown as progress:
+        total = banks.index.stats().items.get(name, 0)
+        task = progress.add_task("looked up", total=total)
+        for duplicate in found_in(banks, name, opt.ledger_of(state)):
+            if duplicate is None:
+                progress.advance(task)
+            elif duplicate.differ or not other_names:
+                count += 1
+                echo(_duplicate(duplicate.row(), duplicate.differ.words, as_json=json))
+    if not json:
+        echo(f"{count} pair{'' if count == 1 else 's'}")
+
+
+def _duplicate(row: dict[str, Any], other: str, *, as_json: bool) -> str:
+    if as_json:
+        return orjson.dumps(row).decode()
+    text = f"{row['item_id']} = {row['other_item_id']}  {row['match_class']}"
+    names = ((row["artists"], row["other_artists"]), (row["isrc"], row["other_isrc"]))
+    sides = [f"{', '.join(side[0]) or '?'} / {side[1] or '?'}" for side in zip(*names, strict=True)]
+    text += f", {row['overlap_s']:.0f} s"
+    if set(sides) != {UNNAMED}:
+        text += f": {sides[0]} = {sides[1]}"
+    return f"{text}; other {other}" if other else text
 
 
 @app.command()

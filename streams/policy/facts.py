@@ -7,16 +7,19 @@ the same facts, whenever they were made.
 
 import hashlib
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import astuple, dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any, Final
 
 from streams.contract.records import TrackClassified
 from streams.contract.records.reviews import PENDING_STATES, AppealChanged, ReviewDecided
 from streams.contract.records.rights import RightsChanged
+from streams.policy.identity import NO_DIFFERENCE, Differences, Identity, other_identity
 from streams.policy.registry import Registry, boundaries, folded, is_valid, keys_of_event, status_of
 
+NONE_KNOWN: Final[Mapping[str, Sequence[Identity]]] = MappingProxyType({})
 STATES_A_LABEL: Final = ("confirm", "correct", "reject_flag")
 
 
@@ -47,6 +50,7 @@ class Facts:
     off: frozenset[str] = frozenset()  # rules that are switched off
     edges: tuple[datetime, ...] = ()  # moments at which any of this changes by itself
     foreign: bool = False  # the track id is of another distributor
+    identity: Differences = NO_DIFFERENCE  # from the tracks of the catalogue that it is
 
     def digest(self, more: Iterable[Any] = ()) -> str | None:
         """Return SHA-256 over the facts, None where there are none.
@@ -61,6 +65,7 @@ class Facts:
             self.appeal_open,
             self.interim_relief,
             *(["foreign"] if self.foreign else []),
+            *([["identity", *astuple(self.identity)]] if self.identity else []),
         ]
         registry = [
             [one.entry_id, one.version, _status_codes(one, self.at)] for one in self.entries
@@ -79,8 +84,12 @@ def facts_of(
     rulings: Rulings = Rulings(),
     registry: Registry | None = None,
     off: frozenset[str] = frozenset(),
+    known: Mapping[str, Sequence[Identity]] = NONE_KNOWN,
 ) -> Facts:
-    """Return what holds about a track at a moment (a pure function of what is given)."""
+    """Return what holds about a track at a moment (a pure function of what is given).
+
+    ``known`` are the identities of the catalogue's tracks that it matches, by track id.
+    """
     holding, undone = _holding(one for one in rulings.verdicts if _is_about(one, event))
     in_force = [one for one in holding if one.pinned_until is None or at < one.pinned_until]
     changes = [one for one in rulings.appeals if _is_about(one, event)]
@@ -105,6 +114,7 @@ def facts_of(
         edges=tuple(sorted(edges)),
         foreign=bool(rulings.distributors)
         and folded([event.upload.distributor]) != folded(rulings.distributors[:1]),
+        identity=other_identity(event, known),
     )
 
 

@@ -96,6 +96,9 @@ def features_of(
         "uploader.rate_24h": _known(uploader.rate_24h),
         "uploader.strikes": _known(uploader.strikes),
         **_known_recordings(event),
+        "known.catalogue.other_artist": facts.identity.artist,
+        "known.catalogue.other_isrc": facts.identity.isrc,
+        "known.catalogue.other_deliverer": facts.identity.deliverer,
         "audio.duration_s": float(audio.duration_s),
         "audio.silent_share": float(audio.silent_share),
         "audio.heard_share": float(audio.heard_share),
@@ -125,7 +128,7 @@ def _known_recordings(event: TrackClassified) -> dict[str, Value]:
         "known.class": first.match_class if first else "none",
         "known.bank": first.bank if first else None,
         "known.score": first.score if first else 0.0,
-        "known.share": labels.covered(event, first) if first else 0.0,
+        "known.share": first.share_of(event.audio.duration_s) if first else 0.0,
         "known.speed": first.speed_ratio if first else None,
     }
 

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal, TypeVar
 
-from detector.matching.classes import MatchClass
 from streams.contract.records import (
     Certainty,
     Component,
@@ -25,7 +24,6 @@ from streams.contract.records import (
     Label,
     LabelSource,
     Mark,
-    Match,
     Outcome,
     Provenance,
     TrackClassified,
@@ -40,7 +38,6 @@ from streams.policy.rights import NO_RIGHTS, Rights
 from streams.policy.schema import SAYS_AI
 
 ARTWORK: Final = "artwork"
-WHOLLY_COVERED: Final = frozenset(one.value for one in MatchClass if one.covers_all)
 WHOLE: Final = 0.85  # least share that a registered AI output covers for ``All``
 
 
@@ -235,16 +232,9 @@ def _recognised(event: TrackClassified) -> Iterable[Assertion]:
         if match.bank_kind != BankKind.REGISTERED_AI or match.bank in banks:
             continue
         banks.add(match.bank)
-        extent = Extent.ALL if covered(event, match) >= WHOLE else Extent.PARTLY
+        extent = Extent.ALL if match.share_of(event.audio.duration_s) >= WHOLE else Extent.PARTLY
         origin = f"{match.bank}:{match.item_id}"
         yield _assertion(LabelSource.REGISTRY, extent, match.generator, origin=origin)
-
-
-def covered(event: TrackClassified, match: Match) -> float:
-    """Return the share of this track that a match covers, 0 to 1."""
-    if match.match_class in WHOLLY_COVERED:
-        return 1.0
-    return round(min(1.0, (match.overlap_s or 0.0) / max(event.audio.duration_s, 1e-9)), 4)
 
 
 def _people(facts: Facts) -> Iterable[Assertion]:

@@ -196,6 +196,16 @@ FEATURES: Final[dict[str, Feature]] = {
         f"known.{kind}": _text(meaning, *MATCHES, alone=("none",) if kind.second_signal else None)
         for kind, meaning in BANKS_SEEN
     },
+    "known.catalogue.other_artist": _flag(
+        "most of this track is a track of the catalogue that names no artist of this one",
+        alone=None,
+    ),
+    "known.catalogue.other_isrc": _flag(
+        "most of this track is a track of the catalogue with another ISRC", alone=None
+    ),
+    "known.catalogue.other_deliverer": _flag(
+        "most of this track is a track of the catalogue from another distributor", alone=None
+    ),
     "known.class": _text("the strongest of these", *MATCHES),
     "known.bank": _name("the bank of that match"),
     "known.score": _number("share of landmarks that coincide in that match", 0.0),

@@ -7,7 +7,7 @@ track. ``facts`` combines them as of a moment; everything after that is pure.
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -17,12 +17,14 @@ from streams.contract.records import TrackClassified
 from streams.contract.records.policy import PolicyChanged
 from streams.contract.records.reviews import AppealChanged, ReviewDecided
 from streams.contract.records.rights import RightsChanged
-from streams.policy.facts import Facts, Rulings, facts_of
+from streams.policy.facts import NONE_KNOWN, Facts, Rulings, facts_of
+from streams.policy.identity import Identity, catalogue_matches
 from streams.policy.registry import Registry
 from streams.store import track_owners
 from streams.store.database import Ledger, chunks, count, parsed
 from streams.store.policy_releases import changes_of
 from streams.store.tables import APPEALS, POLICIES, RIGHTS, VERDICTS
+from streams.store.track_identities import identities
 
 FRESH_S: Final = 1.0  # how old the registry may be where a little does no harm
 OFF_STATES: Final = frozenset({"tripped", "killed"})
@@ -51,7 +53,14 @@ class TrackFacts:
         if rulings is None:
             rulings = self.rulings([event.track_id]).get(event.track_id, Rulings())
         registry, off = self.registry(policy)
-        return facts_of(event, at, rulings=rulings, registry=registry, off=off)
+        known = self._identities([match.item_id for match in catalogue_matches(event)])
+        return facts_of(event, at, rulings=rulings, registry=registry, off=off, known=known)
+
+    def _identities(self, track_ids: Collection[str]) -> Mapping[str, Sequence[Identity]]:
+        if not track_ids:  # of nearly all tracks: no statement is needed
+            return NONE_KNOWN
+        with self._ledger.reading() as connection:
+            return identities(connection, track_ids)
 
     def registry(self, policy: str, *, fresh: bool = False) -> tuple[Registry, frozenset[str]]:
         """Return the rights registry, and the rules of a policy that are switched off.

@@ -131,6 +131,15 @@ def match(**fields: Any) -> Match:
     return Match.model_validate(known | fields)
 
 
+def in_catalogue(item_id: str = "T-0", **fields: Any) -> Match:
+    """The same recording, as another track of the catalogue."""
+    known = {"match_class": "near_duplicate", "bank": "catalogue", "bank_kind": "catalogue"}
+    sentence = f"The same recording as {item_id}, in the catalogue (catalogue)."
+    return match(
+        **(known | {"item_id": item_id, "sentence": sentence, "speed_ratio": 1.0} | fields)
+    )
+
+
 def analysis(
     outcome: Outcome = Outcome.IDENTIFIED,
     extent: Extent | None = None,

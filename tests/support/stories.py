@@ -19,6 +19,7 @@ from streams.policy.decide import decide
 from streams.runtime.settings import Settings
 from streams.stages.ledger import project
 from streams.store.database import Ledger
+from streams.store.track_facts import TrackFacts
 from tests.support.events import UPLOADED_AT, classified, fingerprinted, message
 
 POLICY = load(Settings().policy)
@@ -55,7 +56,8 @@ def tell(
     received = UploadReceived(
         upload_id=event.upload_id, upload=event.upload, uploaded_at=uploaded_at
     )
-    records = decide(event, policy)
+    facts = TrackFacts(ledger).facts(event, uploaded_at, policy.name) if matches else None
+    records = decide(event, policy, facts)
     labelled, decided, requested = records.labelled, records.decided, records.requested
     events: list[tuple[str, Any]] = [
         (topics.UPLOADED, received),

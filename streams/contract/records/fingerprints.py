@@ -1,9 +1,10 @@
 """What the audio of an upload is: facts, fingerprint, provenance, matches with known tracks."""
 
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import Field
 
+from detector.matching.classes import MatchClass
 from streams.contract.records.base import (
     Identifier,
     Long,
@@ -16,6 +17,8 @@ from streams.contract.records.base import (
 )
 from streams.contract.records.uploads import UploadEvent
 from streams.contract.vocabulary import BankKindName, Extent, KnownAs
+
+WHOLLY_COVERED: Final = frozenset(one.value for one in MatchClass if one.covers_all)
 
 
 class AudioFacts(Record):
@@ -171,6 +174,12 @@ class Match(Record):
     content_sha256: Sha256 | None = None
     start_s: Number | None = None
     known_start_s: Number | None = None
+
+    def share_of(self, duration_s: float) -> float:
+        """Return the share of a track of that duration that it covers, 0 to 1."""
+        if self.match_class in WHOLLY_COVERED:
+            return 1.0
+        return round(min(1.0, (self.overlap_s or 0.0) / max(duration_s, 1e-9)), 4)
 
 
 class TrackFingerprinted(UploadEvent):

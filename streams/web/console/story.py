@@ -1,5 +1,6 @@
 """A review task with everything that helps to decide it, in a fixed number of statements."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -7,12 +8,16 @@ from typing import Any
 from streams.contract.records import Match, TrackDecided, Upload, UploadReceived
 from streams.contract.records.reviews import AppealChanged, ReviewDecided
 from streams.contract.records.rights import RightsChanged
+from streams.contract.vocabulary import BankKind
+from streams.policy.identity import NO_DIFFERENCE, Differences, Identity, differences_of
 from streams.services.accounts import users
 from streams.services.accounts.roles import Right
 from streams.services.accounts.users import User
 from streams.store import appeals, queries, stored_records, task_states
 from streams.store import reviews as review_store
+from streams.store.database import Connection
 from streams.store.stored_records import fields_of
+from streams.store.track_identities import identities
 from streams.web.api.resources import AppResources
 
 
@@ -29,16 +34,47 @@ class KnownRecording:
     here_s: float
     there_s: float
     speed: float
+    names: Sequence[Identity] = ()
+    """Under which it was delivered, where it is a track of the catalogue."""
+    differ: Differences = NO_DIFFERENCE
+    """In what the names of this upload are others."""
 
     @classmethod
-    def of(cls, match: Match, upload_id: str | None) -> "KnownRecording":
+    def of(
+        cls,
+        match: Match,
+        upload_id: str | None,
+        upload: Upload | None = None,
+        names: Sequence[Identity] = (),
+    ) -> "KnownRecording":
         """Return the recording of a match, aligned with the upload."""
         speed = match.speed_ratio or 1.0
+        differ = differences_of([Identity.of(upload)], names) if upload else NO_DIFFERENCE
         if match.start_s is not None and match.known_start_s is not None:
-            return cls(match, upload_id, match.start_s, match.known_start_s, speed)
-        offset = match.offset_s or 0.0  # negative: this upload starts so much earlier
-        here, there = (0.0, offset) if offset >= 0 else (-offset / speed, 0.0)
-        return cls(match, upload_id, here, there, speed)
+            here, there = match.start_s, match.known_start_s
+        else:
+            offset = match.offset_s or 0.0  # negative: this upload starts so much earlier
+            here, there = (0.0, offset) if offset >= 0 else (-offset / speed, 0.0)
+        return cls(match, upload_id, here, there, speed, names, differ)
+
+
+def known_recordings(
+    connection: Connection, matches: Sequence[Match], upload: Upload, upload_id: str
+) -> list[KnownRecording]:
+    """Return the recordings of an upload's matches, with audio and names that are here."""
+    contents = {match.content_sha256 for match in matches if match.content_sha256}
+    elsewhere = review_store.uploads_by_content(connection, contents, except_upload=upload_id)
+    tracks = [match.item_id for match in matches if match.bank_kind == BankKind.CATALOGUE]
+    names = identities(connection, tracks)
+    return [
+        KnownRecording.of(
+            match,
+            elsewhere.get(match.content_sha256 or ""),
+            upload,
+            names.get(match.item_id, ()) if match.bank_kind == BankKind.CATALOGUE else (),
+        )
+        for match in matches
+    ]
 
 
 @dataclass(frozen=True)
@@ -96,10 +132,6 @@ def task_story(resources: AppResources, task_id: str, user: User) -> TaskStory |
             )
         fingerprint = review_store.fingerprint(connection, row.upload_id)
         matches = [Match.model_validate(match) for match in fingerprint.get("matches", ())]
-        contents = {match.content_sha256 for match in matches if match.content_sha256}
-        elsewhere = review_store.uploads_by_content(
-            connection, contents, except_upload=row.upload_id
-        )
         return TaskStory(
             task=dict(row._mapping),
             reasons=fields_of(row.record)["reason_codes"] if row.record else [],
@@ -118,10 +150,7 @@ def task_story(resources: AppResources, task_id: str, user: User) -> TaskStory |
                 connection, delivery.distributor if delivery else None
             ),
             appeals=appeals.current(connection, track_id=row.track_id),
-            known=[
-                KnownRecording.of(match, elsewhere.get(match.content_sha256 or ""))
-                for match in matches
-            ],
+            known=known_recordings(connection, matches, upload, row.upload_id),
             rights=review_store.rights_entries(
                 connection, *_agreements_and_generators(upload, decision)
             ),

@@ -12,7 +12,7 @@ from streams.store import appeals, queries, track_list
 from streams.web.api.pages import Cursor, Id, Term
 from streams.web.console import waveform
 from streams.web.console.auth import CanRead, PageError
-from streams.web.console.story import upload_of
+from streams.web.console.story import known_recordings, upload_of
 
 router = APIRouter()
 PAGE: Final = 50
@@ -39,15 +39,20 @@ def track(track_id: Id, visitor: CanRead) -> Response:
     decision = TrackDecided.model_validate(latest["decisions"]) if "decisions" in latest else None
     fingerprint: dict[str, Any] = dict(latest.get("fingerprints", {}))
     received = latest.get("uploads")
+    delivered = Upload.model_validate(received["upload"]) if received else None
+    upload, upload_id = delivered or upload_of(None, track_id), received and received["upload_id"]
+    matches = decision.matches if decision else ()
     with resources.ledger.reading() as connection:
         open_appeals = appeals.current(connection, track_id=track_id)
+        known = known_recordings(connection, matches, upload, upload_id or "")
     entries = timeline.story(rows, users.names(resources.ledger))
     return visitor.page(
         "track.html",
         track_id=track_id,
         decision=decision,
-        upload=Upload.model_validate(received["upload"]) if received else upload_of(None, track_id),
-        upload_id=received["upload_id"] if received else "",
+        upload=upload,
+        upload_id=upload_id or "",
+        known=known,
         fingerprint=fingerprint,
         wave=waveform.of(resources, fingerprint, decision),
         story=[entry for entry in entries if entry.kind not in timeline.INTERNAL],

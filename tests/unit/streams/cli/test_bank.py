@@ -54,10 +54,24 @@ def test_a_bank_from_its_making_to_its_audit(run: Run, tmp_path: Path) -> None:
     assert "2 items in" in ok("snapshot", str(tmp_path / "all.banks"))
     assert run("restore", str(tmp_path / "all.banks")).exit_code != 0
     assert "2 there already" in ok("import", "stay-down", str(tmp_path / "all.banks"), "--why", "x")
+    ok("add", "stay-down", "ab" * 32, "--id", "T-2", "--why", "twice")
+    assert "T-1 = T-2  exact, 60 s\n1 pair\n" in ok("duplicates", "stay-down")
+    (line,) = [one for one in ok("duplicates", "stay-down", "--json").splitlines() if "{" in one]
+    assert orjson.loads(line)["differ"] == {"artist": False, "isrc": False, "distributor": False}
+    assert "0 pairs" in ok("duplicates", "stay-down", "--other-names")
+    ok("remove", "stay-down", "T-2", "--why", "twice")
     assert "1 removed" in ok("remove", "stay-down", "T-1", "--why", "a mistake")
     assert run("remove", "stay-down", "T-1", "--why", "again").exit_code == 1
     audit = ok("audit", "stay-down").splitlines()
-    assert [line.split()[3] for line in audit] == ["create", "add", "add", "change", "remove"]
+    assert [line.split()[3] for line in audit] == [
+        "create",
+        "add",
+        "add",
+        "change",
+        "add",
+        "remove",
+        "remove",
+    ]
     assert "anna create stay-down" in audit[0]
     assert "notice 18" in audit[2]
 

@@ -2,7 +2,16 @@
 
 import pytest
 
-from streams.policy.identity import Differences, Identity, differences, folded, names
+from streams.contract.records import Match
+from streams.policy.identity import (
+    Differences,
+    Identity,
+    differences,
+    folded,
+    names,
+    other_identity,
+)
+from tests.support.events import classified, in_catalogue
 
 
 @pytest.mark.parametrize(
@@ -31,11 +40,31 @@ def test_artists_are_others_where_no_name_is_shared(
 def test_isrc_and_deliverer_differ_where_both_are_stated() -> None:
     first = Identity(isrc="DEA123400001", deliverer="PADPIDA1")
     assert differences(first, Identity()) == Differences()
-    assert differences(first, Identity(isrc="dea-1234-00001")) == Differences(isrc=True)
+    assert differences(first, Identity(isrc="de-a12-34-00001")) == Differences()
     same = Identity(isrc="DEA123400001", deliverer="padpida1")
     assert not differences(first, same)
     other = differences(first, Identity(isrc="DEA123400002", deliverer="PADPIDA2"))
     assert other == Differences(isrc=True) | Differences(deliverer=True)
+
+
+def test_most_of_a_track_must_be_the_other_one_and_all_its_names_others() -> None:
+    ours = classified(artists=("Zed",), isrc="DEA123400009", distributor="D2")
+    known = {
+        "T-0": [Identity(("Nova",), "DEA123400001", "D1"), Identity(("Zed",), None, "D1")],
+        "T-5": [Identity(("Ari",), "DEA123400009", "D2")],
+    }
+
+    def differ(*matches: Match) -> Differences:
+        return other_identity(ours.model_copy(update={"matches": matches}), known)
+
+    part = in_catalogue("T-5", match_class="contained", overlap_s=89.0)
+    assert differ() == differ(part) == differ(in_catalogue("T-9")) == Differences()
+    assert differ(in_catalogue("T-0")) == Differences(isrc=True, deliverer=True)
+    assert differ(in_catalogue("T-5", match_class="exact")) == Differences(artist=True)
+    most = in_catalogue("T-5", match_class="sped_up", overlap_s=90.0)
+    assert differ(in_catalogue("T-0"), most).words == "artist, ISRC, distributor"
+    assert differ(in_catalogue("T-5", bank_kind="stay_down")) == Differences()
+    assert [match.share_of(180.0) for match in (part, most)] == [0.4944, 0.5]
 
 
 def test_names_are_folded() -> None:

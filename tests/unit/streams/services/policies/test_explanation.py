@@ -1,14 +1,18 @@
 """Why a track was decided as it was, from the ledger alone."""
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+from streams.contract.records import Actions, Declaration, Outcome
 from streams.policy.bundle import parse
 from streams.runtime.settings import Settings
+from streams.services.policies.backtest import backtest
 from streams.services.policies.explanation import explained
 from streams.store.database import Ledger
-from tests.support.stories import tell
+from tests.support.events import in_catalogue
+from tests.support.stories import POLICY, tell
 
 
 def test_it_is_about_the_decision_that_counts_and_its_rules(ledger: Ledger) -> None:
@@ -26,6 +30,33 @@ def test_it_is_about_the_decision_that_counts_and_its_rules(ledger: Ledger) -> N
     again, _ = tell(ledger, title="Delivered again", uploaded_at=later)
     assert again.decision_id != decided.decision_id
     assert again.decision_id in next(explained(ledger, "T-1", Settings().policy))
+
+
+def test_the_same_recording_under_another_artist_is_explained_and_back_tested(
+    ledger: Ledger,
+) -> None:
+    delivered: dict[str, Any] = {"outcome": Outcome.NO_TRACE, "declared": Declaration()}
+    tell(ledger, "T-0", artists=("Nova",), isrc="DEA123400001", distributor="D1", **delivered)
+    names: dict[str, Any] = {
+        "isrc": "DEA123400002",
+        "distributor": "D2",
+        "matches": (in_catalogue(),),
+    }
+    decided, requested = tell(ledger, "T-1", artists=("Zed",), **names, **delivered)
+    assert requested is not None
+    assert requested.queue == "deliveries"
+    assert decided.actions == Actions()
+    same, asked = tell(ledger, "T-2", artists=("Nova feat. Ari",), **names, **delivered)
+    assert asked is None
+    seen = same.features["values"]
+    kinds = ("artist", "isrc", "deliverer")
+    assert [seen[f"known.catalogue.other_{kind}"] for kind in kinds] == [False, True, True]
+    lines = list(explained(ledger, "T-1", Settings().policy))
+    (held,) = [n for n, line in enumerate(lines) if line.startswith("HOLDS other-identity (live")]
+    assert lines[held + 1].strip() == "saw known.catalogue.other_artist = True"
+    report = backtest(ledger, POLICY, datetime.now(UTC), ["T-0", "T-1", "T-2"])
+    assert report.hits["other-identity"] == 1
+    assert (report.reviews["before"], report.reviews["now"]) == (1, 1)
 
 
 def test_of_a_track_without_a_decision_there_is_nothing_to_say(ledger: Ledger) -> None:

@@ -1,6 +1,7 @@
 """The task page: what the file, the registry and known recordings say, unless it is blind."""
 
 from datetime import UTC, date, datetime
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -18,7 +19,7 @@ from streams.stages.ledger import project
 from streams.store.tables import UPLOADS
 from streams.web.console.story import KnownRecording
 from tests.support.console import Console
-from tests.support.events import fingerprinted, match, message
+from tests.support.events import fingerprinted, in_catalogue, match, message
 from tests.support.stories import a_task, tell
 
 MARK = Mark(generator="Suno", kind="tag", strength="strong", place="<comment>", song_id="song-1")
@@ -84,6 +85,28 @@ def test_a_task_says_what_file_registry_and_known_recordings_say(console: Consol
     assert "Lyria, song song-1 (&lt;comment&gt;, in a manifest that no longer fits" in html
     assert "AGR-7: voice replica withdrawn" in html
     assert "by A label, 2026-01-01 to further notice" in html
+
+
+def test_task_and_track_show_under_which_names_a_recording_is_in_the_catalogue(
+    console: Console,
+) -> None:
+    ledger = console.resources.ledger
+    tell(ledger, "T-0", artists=("Nova <b>",), isrc="DEA123400001", distributor="D1")
+    names: dict[str, Any] = {"artists": ("Zed",), "isrc": "DEA123400001", "distributor": "D2"}
+    _, requested = tell(ledger, "T-1", matches=(in_catalogue(),), **names)
+    assert requested is not None
+    fingerprint = fingerprinted("T-1").model_copy(
+        update={"upload_id": requested.upload_id, "matches": (in_catalogue(),)}
+    )
+    project(ledger, [message(topics.FINGERPRINTED, fingerprint)])
+    reviewer = console.browser("reviewer")
+    another = '<span class="chip dead">another</span>'
+    for page in (f"/tasks/{requested.task_id}", "/tracks/T-1"):
+        html = reviewer.get(page).text
+        assert f"<td>Zed</td><td>Nova &lt;b&gt; {another}</td>" in html, page
+        assert "<td>DEA123400001</td><td>DEA123400001</td>" in html
+        assert f"<td>D2</td><td>D1 {another}</td>" in html
+        assert '<a href="/tracks/T-0">T-0</a>' in html
 
 
 def test_who_judges_blind_hears_of_none_of_it(console: Console) -> None:
