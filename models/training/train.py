@@ -10,6 +10,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from importlib.resources import files
 from math import ceil
 from pathlib import Path
@@ -312,6 +313,7 @@ def code_digest() -> str:
     return total.hexdigest()
 
 
+@cache
 def normalized(source: str) -> str:
     """Return the syntax tree of a module as text, without its docstrings."""
     tree = ast.parse(source)

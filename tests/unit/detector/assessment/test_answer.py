@@ -19,9 +19,9 @@ from tests.support.evidence import (
     lines,
     looked,
     observe,
+    playing,
 )
 
-QUIET = observe(render(3, 26.0).mean(axis=0))
 BOTH = replace(CALIBRATION, identified=EXPONENTIAL)
 
 
@@ -49,7 +49,7 @@ def test_bare_loops_are_not_flagged(model: Model, per_minute: int) -> None:
 
 def test_a_loop_hides_whether_there_is_a_trace() -> None:
     outcomes = [
-        answer(looked(0.1, PLAIN, looped), QUIET, CALIBRATION, Rates()).outcome
+        answer(looked(0.1, PLAIN, looped), playing(), CALIBRATION, Rates()).outcome
         for looped in (False, True)
     ]
     assert outcomes == ["no_trace", "uncertain"]
@@ -58,7 +58,7 @@ def test_a_loop_hides_whether_there_is_a_trace() -> None:
 def test_no_trace_states_nothing_about_people() -> None:
     """Neither a low chance of AI nor music in which most is found is asked for."""
     sure = replace(CALIBRATION, intercept=9.0)
-    nothing = answer(looked(0.1, PLAIN), QUIET, sure, Rates())
+    nothing = answer(looked(0.1, PLAIN), playing(), sure, Rates())
     assert (nothing.outcome, nothing.extent, nothing.generator) == ("no_trace", "Unknown", None)
     assert nothing.probability is not None
     assert nothing.probability > 0.9
@@ -78,7 +78,7 @@ def test_two_witnesses_identify_and_one_suspects(
     clock: float, template: float, outcome: str
 ) -> None:
     scores = looked(clock, KNOWN, templates=lines(template))
-    assessment = answer(scores, QUIET, BOTH, Rates(0.01, 0.002))
+    assessment = answer(scores, playing(), BOTH, Rates(0.01, 0.002))
     assert assessment.outcome == outcome
     assert assessment.finds_ai is (outcome in TIERS)
     assert assessment.finds_ai or (assessment.extent, assessment.generator) == ("Unknown", None)
@@ -86,7 +86,7 @@ def test_two_witnesses_identify_and_one_suspects(
 
 def test_a_model_without_a_null_of_two_witnesses_identifies_nothing() -> None:
     scores = looked(8.0, KNOWN, templates=lines(8.0))
-    known, unknown = (answer(scores, QUIET, one, Rates()) for one in (BOTH, CALIBRATION))
+    known, unknown = (answer(scores, playing(), one, Rates()) for one in (BOTH, CALIBRATION))
     assert (unknown.outcome, unknown.identified_p_value) == ("suspected", None)
     assert known.identified_p_value == pytest.approx(1 / 1_001, abs=1e-5)
 
@@ -94,7 +94,7 @@ def test_a_model_without_a_null_of_two_witnesses_identifies_nothing() -> None:
 def test_each_tier_has_its_own_rate() -> None:
     scores = looked(3.0, KNOWN, templates=lines(3.0))
     outcomes = [
-        answer(scores, QUIET, BOTH, Rates(*rates)).outcome
+        answer(scores, playing(), BOTH, Rates(*rates)).outcome
         for rates in ((0.1, 0.1), (0.1, 0.001), (0.001, 0.1), (0.0001, 0.0001))
     ]
     assert outcomes == ["identified", "suspected", "identified", "uncertain"]

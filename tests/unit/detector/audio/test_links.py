@@ -28,7 +28,14 @@ CARRIERS = {  # codec, container, two rates, the channels that the encoder takes
     "m4a-alac": ("alac", "ipod", (44_100, 22_050), (1, 2, 6)),
     "mka-flac": ("flac", "matroska", (44_100, 22_050), (1, 2, 6, 8)),
 }
-LENGTHS = (2.0, 3.0, 1.5)
+LENGTHS = (2.0, 1.0, 0.5)
+
+
+@cache
+def link(name: str, rate_hz: int, channels: int, seconds: float) -> bytes:
+    """Return tones in a carrier's container."""
+    codec, container, *_ = CARRIERS[name]
+    return encoded([tones(seconds, rate_hz, channels)], codec, container, rate_hz)
 
 
 def chains() -> list[tuple[str, tuple[tuple[int, int], ...]]]:
@@ -46,16 +53,15 @@ def chains() -> list[tuple[str, tuple[tuple[int, int], ...]]]:
 
 @pytest.mark.parametrize(("name", "chain"), chains())
 def test_every_link_is_heard(tmp_path: Path, name: str, chain: tuple[tuple[int, int], ...]) -> None:
-    codec, container, *_ = CARRIERS[name]
     parts = [
-        encoded([tones(seconds, rate, channels)], codec, container, rate)
+        link(name, rate, channels, seconds)
         for (rate, channels), seconds in zip(chain, LENGTHS, strict=False)
     ]
     (tmp_path / "a").write_bytes(b"".join(parts))
     decoder = Decoder(tmp_path / "a", 60)
     counts = [chunk.shape for chunk in decoder.chunks()]
     assert decoder.sample_rate_hz == chain[0][0]
-    assert decoder.duration_s == pytest.approx(sum(LENGTHS[: len(chain)]), abs=0.25)
+    assert decoder.duration_s == pytest.approx(sum(LENGTHS[: len(chain)]), abs=0.2)
     assert decoder.heard_share > 0.97
     assert sum(count for _, count in counts) == decoder.samples
     assert {channels for channels, _ in counts} == {channels for _, channels in chain}
@@ -81,11 +87,28 @@ def part(name: str, seconds: float) -> bytes:
     return encoded([noise], codec, container, rate, options=options)
 
 
+STEPS = (0, 1, 3, 7, 12)  # from a container to those that follow it
+
+
+def followers(first: str) -> list[str]:
+    names = list(WRITTEN)
+    return [names[(names.index(first) + step) % len(names)] for step in STEPS]
+
+
+def test_every_container_comes_first_and_second() -> None:
+    for name in WRITTEN:
+        assert name in followers(name)
+        assert len({first for first in WRITTEN if name in followers(first)}) == len(STEPS)
+
+
 @pytest.mark.parametrize("first", WRITTEN)
 def test_a_link_of_any_other_container_is_heard(tmp_path: Path, first: str) -> None:
-    """Every pair: what is not decoded, or counts as missed, is named."""
+    """A quarter of all pairs, in turn: what is not decoded, or counts as missed, is named.
+
+    All 400 pairs were decoded when links were built; wider ``STEPS`` decode them again.
+    """
     wrong = {}
-    for second in WRITTEN:
+    for second in followers(first):
         (tmp_path / "a").write_bytes(part(first, 1.0) + part(second, 2.0))
         decoder = Decoder(tmp_path / "a", 60)
         for _ in decoder.chunks():
@@ -114,13 +137,12 @@ def frequency(samples: FloatArray, rate_hz: int) -> float:
 
 @pytest.mark.parametrize("rates", [*itertools.permutations((16_000, 32_000, 44_100, 96_000), 2)])
 def test_a_later_link_sounds_as_it_did(tmp_path: Path, rates: tuple[int, int]) -> None:
-    parts = [encoded([tones(3, rate, 2)], "pcm_s16le", "wav", rate) for rate in rates]
-    (tmp_path / "a").write_bytes(b"".join(parts))
+    (tmp_path / "a").write_bytes(b"".join(link("wav", rate, 2, 2.0) for rate in rates))
     decoder = Decoder(tmp_path / "a", 60)
     heard = np.concatenate(list(decoder.chunks()), axis=1)
-    second = heard[:, 4 * rates[0] : 5 * rates[0]]
+    second = heard[:, 5 * rates[0] // 2 : 7 * rates[0] // 2]
     assert [frequency(one, rates[0]) for one in second] == pytest.approx([440, 550], abs=2)
-    assert decoder.seconds_by_rate == pytest.approx({rates[0]: 3, rates[1]: 3}, abs=0.01)
+    assert decoder.seconds_by_rate == pytest.approx({rates[0]: 2, rates[1]: 2}, abs=0.01)
 
 
 def test_all_links_can_be_heard_at_another_rate(tmp_path: Path) -> None:
@@ -190,7 +212,7 @@ def test_hundreds_of_links_are_heard_up_to_a_number(tmp_path: Path) -> None:
 def test_the_default_stream_is_heard(
     tmp_path: Path, codec: str, container: str, default: int
 ) -> None:
-    tracks = [tones(2, 48_000, 2) * 0, tones(2, 48_000, 1), tones(2, 48_000, 6)]
+    tracks = [tones(1, 48_000, 2) * 0, tones(1, 48_000, 1), tones(1, 48_000, 6)]
     (tmp_path / "a").write_bytes(encoded(tracks, codec, container, 48_000, default))
     decoder = Decoder(tmp_path / "a", 60)
     counts = {len(chunk) for chunk in decoder.chunks()}
@@ -205,8 +227,7 @@ def id3(size: int) -> bytes:
 @pytest.mark.parametrize("tags", [id3(0), id3(2_000), id3(300) + id3(40)])
 @pytest.mark.parametrize("name", sorted(CARRIERS))
 def test_tags_in_front_are_passed_over(tmp_path: Path, name: str, tags: bytes) -> None:
-    codec, container, (rate, _), _ = CARRIERS[name]
-    (tmp_path / "a").write_bytes(tags + encoded([tones(2, rate, 2)], codec, container, rate))
+    (tmp_path / "a").write_bytes(tags + link(name, CARRIERS[name][2][0], 2, 2.0))
     decoder = Decoder(tmp_path / "a", 60)
     for _ in decoder.chunks():
         pass

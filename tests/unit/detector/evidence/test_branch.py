@@ -15,8 +15,7 @@ from detector.evidence.localization import Window
 from detector.evidence.templates import TemplateMatch
 from detector.explain.picture import picture_of
 from detector.types import Assessment, Evidence, Rates
-from models.synthesis.music import render
-from tests.support.evidence import CALIBRATION, at_speed, looked, observe
+from tests.support.evidence import CALIBRATION, at_speed, looked, playing
 
 
 @pytest.mark.parametrize(("alpha", "is_found"), [(0.01, False), (0.05, True)])
@@ -36,7 +35,7 @@ def test_names_and_exact_rates_are_said_only_of_a_finding(
         score, rate, templates=named, parts=Window(score, rate, 0),
         speed=at_speed(score, 1.02), learned=LearnedMatch(-log(0.03), "Udio"),
     )  # fmt: skip
-    observed = observe(render(3, 26.0).mean(axis=0))
+    observed = playing()
     assessment = answer(looks, observed, calibration, Rates(alpha))
     sentences = {one.kind: one.sentence for one in assessment.evidence}
     text = " ".join(sentences.values())

@@ -24,8 +24,7 @@ from detector.evidence.localization import Window
 from detector.evidence.registry import MULTIPLICITY_PENALTY
 from detector.evidence.templates import PitchFinding
 from detector.observation.observation import Observation
-from models.synthesis.music import render
-from tests.support.evidence import CALIBRATION, PLAIN, at_speed, beside, lines, looked, observe
+from tests.support.evidence import CALIBRATION, PLAIN, at_speed, beside, lines, looked, playing
 
 
 def test_clock_and_templates_are_added() -> None:
@@ -90,7 +89,7 @@ def test_in_an_exact_loop_no_evidence_but_the_clock_counts_more_than_one_human_i
 
 
 def test_a_conclusive_sum_ends_the_search() -> None:
-    observed = observe(render(3, 26.0).mean(axis=0))
+    observed = playing()
 
     def searched(score: float, recording: Observation = observed) -> set[str]:
         searched_in = Recording(

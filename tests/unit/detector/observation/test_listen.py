@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from detector.matching.landmarks import Landmarker, Landmarks
 from detector.observation import listen as listening
 from detector.observation.listen import listen
 from detector.observation.observation import Observation, Observer
+from detector.types import FloatArray
 from models.synthesis.music import RATE_HZ, render
 from tests.support.audio import write_track, write_wav
 from tests.support.links import encoded, tones
@@ -23,14 +25,12 @@ from tests.support.links import encoded, tones
 HEAR = """
 import json, re, sys
 from pathlib import Path
-import torch
 from detector.audio.heap import keep_freed_memory
 from detector.observation import listen as listening
 from detector.observation.listen import listen
 def now(name):
     kb = re.search(name + r":\\s+(\\d+) kB", Path("/proc/self/status").read_text())
     return int(kb[1]) / 1024
-torch.set_num_threads(1)
 keep_freed_memory()
 own, all_of_it = now("RssAnon"), now("VmRSS")
 heard = listen(Path(sys.argv[1]), max_duration_s=1e6)
@@ -80,6 +80,11 @@ def test_a_stream_is_heard_as_if_it_were_read_at_once(tmp_path: Path) -> None:
     assert heard.landmarks == landmarker.finish().to_bytes()
 
 
+@cache
+def piece(seed: int) -> FloatArray:
+    return render(seed, 8.0)
+
+
 CARRIERS = (("pcm_s16le", "wav"), ("flac", "flac"), ("libmp3lame", "mp3"), ("aac", "ipod"))
 
 
@@ -90,7 +95,7 @@ def test_channels_that_cancel_are_heard_as_one(
 ) -> None:
     if codec == "libmp3lame" and channels > 2:
         pytest.skip("MP3 has two channels")
-    sound = render(1, 8.0).mean(axis=0)
+    sound = piece(1).mean(axis=0)
     opposite = np.stack([sound if n % 2 else -sound for n in range(channels)])
     (tmp_path / "plain").write_bytes(encoded([sound[None]], codec, container, RATE_HZ))
     (tmp_path / "opposite").write_bytes(encoded([opposite], codec, container, RATE_HZ))
@@ -128,7 +133,7 @@ def test_a_first_link_of_a_low_rate_does_not_hide_the_high_bands(tmp_path: Path)
 def test_sides_are_observed_where_the_channels_differ(
     shared: float, sides: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first, second = (render(seed, 8.0).mean(axis=0) for seed in (1, 2))
+    first, second = (piece(seed).mean(axis=0) for seed in (1, 2))
     left = first + np.float32(shared) * second
     right = second + np.float32(shared) * first
     write_wav(

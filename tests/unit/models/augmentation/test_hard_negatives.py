@@ -19,13 +19,13 @@ def answer_to(name: str, seed: int = 3) -> Assessment:
 
 @pytest.mark.parametrize("kind", MADE, ids=lambda kind: kind.name)
 def test_every_kind_is_made_and_the_same_again(kind: Kind) -> None:
-    audio, rate_hz = negative(kind, 7, 3.0)
+    audio, rate_hz = negative(kind, 7, 2.0)
     assert audio.dtype == np.float32
     assert audio.shape[0] in (1, 2)
     assert np.isfinite(audio).all()
     assert 0.01 < np.abs(audio).max() <= 1.5
-    assert audio.shape[1] / rate_hz > 2
-    again, _ = negative(kind, 7, 3.0)
+    assert audio.shape[1] / rate_hz > 1.3
+    again, _ = negative(kind, 7, 2.0)
     assert np.array_equal(audio, again)
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,10 +13,11 @@ from streams.media.marks import aigc_of, marks_of, marks_of_aigc
 from tests.support.signing import wav
 from tests.support.tagging import ape, freeform, id3, id3v1, info, with_chunk
 from tests.unit.streams.media.test_provenance import (
-    FILES,
+    KINDS,
     SIGNATORY,
     encoded,
     heard,
+    plain,
     provenance_of,
     tone,
 )
@@ -48,10 +50,26 @@ MARKS: Final[dict[str, tuple[str, str, dict[str, Any]]]] = {
     "yue": ("workflow", json.dumps(YUE), {"generator": "YuE", "kind": "graph"}),
     "stable audio": ("prompt", json.dumps(STABLE), {"generator": "Stable Audio"}),
 }
-MP3: Final = encoded("mp3", "libmp3lame")
-AIFF: Final = encoded("aiff", "pcm_s16be")
-AAC: Final = encoded("adts", "aac")
-MP4: Final = encoded("mp4", "aac")
+
+
+@cache
+def mp3() -> bytes:
+    return encoded("mp3", "libmp3lame")
+
+
+@cache
+def aiff() -> bytes:
+    return encoded("aiff", "pcm_s16be")
+
+
+@cache
+def aac() -> bytes:
+    return encoded("adts", "aac")
+
+
+@cache
+def mp4() -> bytes:
+    return encoded("mp4", "aac")
 
 
 def text(content: str, encoding: int = 3) -> bytes:
@@ -92,17 +110,17 @@ CONTAINERS: Final[dict[str, Callable[[str, str], bytes]]] = {
     "matroska": by_ffmpeg("matroska", "flac"),
     "caf": by_ffmpeg("caf", "pcm_s16be"),
     "wavpack": by_ffmpeg("wv", "wavpack"),
-    "freeform": lambda key, content: freeform(MP4, key, content),
-    "id3v2.3": lambda key, content: id3(frame(key, content, 0)) + MP3,
-    "id3v2.4": lambda key, content: id3(frame(key, content), version=4) + MP3,
-    "id3 in utf-16": lambda key, content: id3(frame(key, content, 1)) + MP3,
+    "freeform": lambda key, content: freeform(mp4(), key, content),
+    "id3v2.3": lambda key, content: id3(frame(key, content, 0)) + mp3(),
+    "id3v2.4": lambda key, content: id3(frame(key, content), version=4) + mp3(),
+    "id3 in utf-16": lambda key, content: id3(frame(key, content, 1)) + mp3(),
     "id3 before flac": in_flac_after_id3,
-    "id3 before aac": lambda key, content: id3(frame(key, content)) + AAC,
+    "id3 before aac": lambda key, content: id3(frame(key, content)) + aac(),
     "id3 in wav": lambda key, content: with_chunk(wav(), b"id3 ", id3(frame(key, content))),
-    "id3 in aiff": lambda key, content: with_chunk(AIFF, b"ID3 ", id3(frame(key, content))),
-    "ape in mp3": lambda key, content: MP3 + ape(**{key: content.encode()}),
-    "ape before id3v1": lambda key, content: MP3 + ape(**{key: content.encode()}) + id3v1("A"),
-    "ape in aac": lambda key, content: AAC + ape(**{key: content.encode()}),
+    "id3 in aiff": lambda key, content: with_chunk(aiff(), b"ID3 ", id3(frame(key, content))),
+    "ape in mp3": lambda key, content: mp3() + ape(**{key: content.encode()}),
+    "ape before id3v1": lambda key, content: mp3() + ape(**{key: content.encode()}) + id3v1("A"),
+    "ape in aac": lambda key, content: aac() + ape(**{key: content.encode()}),
 }
 
 
@@ -130,41 +148,43 @@ def test_every_mark_is_read_in_every_container(kind: str, container: str, tmp_pa
 @pytest.mark.parametrize(
     ("content", "generator"),
     [
-        (with_chunk(wav(), b"LIST", info([(b"ICMT", MADE.encode())])), "Suno"),
-        (with_chunk(wav(), b"LIST", info([(b"IART", b"Udio v1.5")])), "Udio"),
-        (with_chunk(wav(), b"LIST", info([(b"AIGC", QUOTED.encode())])), "Mureka"),
-        (with_chunk(AIFF, b"ANNO", MADE.encode()), "Suno"),
-        (encoded("ipod", "aac", comment=MADE), "Suno"),
-        (encoded("flac", "flac", description=MADE), "Suno"),
-        (encoded("flac", "flac", comment="a remark", description=MADE), "Suno"),
-        (MP3 + id3v1("Udio v1"), "Udio"),
-        (id3(("TIT2", text("one"))) + MP3 + id3v1("A", MADE), "Suno"),
-        (id3(("COM", b"\0eng\0" + MADE.encode()), version=2) + MP3, "Suno"),
-        (id3(("WAS", ADDRESS.encode()), version=2) + MP3, "Suno"),
-        (id3(("TXX", b"\0AIGC\0" + QUOTED.encode()), version=2) + MP3, "Mureka"),
-        (id3(("WXXX", b"\0\0" + ADDRESS.encode())) + MP3, "Suno"),
+        (lambda: with_chunk(wav(), b"LIST", info([(b"ICMT", MADE.encode())])), "Suno"),
+        (lambda: with_chunk(wav(), b"LIST", info([(b"IART", b"Udio v1.5")])), "Udio"),
+        (lambda: with_chunk(wav(), b"LIST", info([(b"AIGC", QUOTED.encode())])), "Mureka"),
+        (lambda: with_chunk(aiff(), b"ANNO", MADE.encode()), "Suno"),
+        (lambda: encoded("ipod", "aac", comment=MADE), "Suno"),
+        (lambda: encoded("flac", "flac", description=MADE), "Suno"),
+        (lambda: encoded("flac", "flac", comment="a remark", description=MADE), "Suno"),
+        (lambda: mp3() + id3v1("Udio v1"), "Udio"),
+        (lambda: id3(("TIT2", text("one"))) + mp3() + id3v1("A", MADE), "Suno"),
+        (lambda: id3(("COM", b"\0eng\0" + MADE.encode()), version=2) + mp3(), "Suno"),
+        (lambda: id3(("WAS", ADDRESS.encode()), version=2) + mp3(), "Suno"),
+        (lambda: id3(("TXX", b"\0AIGC\0" + QUOTED.encode()), version=2) + mp3(), "Mureka"),
+        (lambda: id3(("WXXX", b"\0\0" + ADDRESS.encode())) + mp3(), "Suno"),
     ],
 )
 def test_marks_under_the_names_of_one_container(
-    content: bytes, generator: str, tmp_path: Path
+    content: Callable[[], bytes], generator: str, tmp_path: Path
 ) -> None:
-    (mark,) = marks_in(content, tmp_path)
+    (mark,) = marks_in(content(), tmp_path)
     assert mark.generator == generator
 
 
 @pytest.mark.parametrize(
     "content",
     [
-        id3(("TIT2", b"\3caf\xe9"), frame("AIGC", QUOTED)) + MP3,
-        with_chunk(wav(), b"LIST", info([(b"INAM", b"caf\xe9"), (b"AIGC", QUOTED.encode())])),
-        MP3 + ape(Title=b"caf\xe9", AIGC=QUOTED.encode()),
-        encoded("flac", "flac", title="caf@", AIGC=QUOTED).replace(b"caf@", b"caf\xe9"),
-        encoded("matroska", "flac", title="caf@", AIGC=QUOTED).replace(b"caf@", b"caf\xe9"),
-        encoded("mp4", "aac", title="caf@", AIGC=QUOTED).replace(b"caf@", b"caf\xe9"),
+        lambda: id3(("TIT2", b"\3caf\xe9"), frame("AIGC", QUOTED)) + mp3(),
+        lambda: with_chunk(
+            wav(), b"LIST", info([(b"INAM", b"caf\xe9"), (b"AIGC", QUOTED.encode())])
+        ),
+        lambda: mp3() + ape(Title=b"caf\xe9", AIGC=QUOTED.encode()),
+        lambda: encoded("flac", "flac", title="caf@", AIGC=QUOTED).replace(b"caf@", b"caf\xe9"),
+        lambda: encoded("matroska", "flac", title="caf@", AIGC=QUOTED).replace(b"caf@", b"caf\xe9"),
+        lambda: encoded("mp4", "aac", title="caf@", AIGC=QUOTED).replace(b"caf@", b"caf\xe9"),
     ],
 )
-def test_one_tag_in_latin_1_hides_no_other(content: bytes, tmp_path: Path) -> None:
-    facts = provenance_of(content, tmp_path)
+def test_one_tag_in_latin_1_hides_no_other(content: Callable[[], bytes], tmp_path: Path) -> None:
+    facts = provenance_of(content(), tmp_path)
     assert facts is not None
     assert facts.aigc == Aigc(label="1", producer="Mureka", produce_id="p-1")
 
@@ -267,12 +287,12 @@ MANIFESTS: Final[list[tuple[dict[str, Any], dict[str, Any]]]] = [
 ]
 
 
-@pytest.mark.parametrize("kind", list(FILES))
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("more", "expected"), MANIFESTS)
 def test_a_manifest_names_the_generator(
     more: dict[str, Any], expected: dict[str, Any], kind: str, tmp_path: Path
 ) -> None:
-    signed = SIGNATORY.sign(*FILES[kind], **more)
+    signed = SIGNATORY.sign(*plain(kind), **more)
     facts = provenance_of(signed, tmp_path)
     assert facts is not None
     (mark,) = facts.marks
@@ -297,11 +317,11 @@ def retagged(kind: str, signed: bytes) -> bytes:
     return signed + id3v1("Retagged")
 
 
-@pytest.mark.parametrize("kind", list(FILES))
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_signed_file_that_was_tagged_anew_keeps_what_it_asserted(
     kind: str, tmp_path: Path
 ) -> None:
-    facts = provenance_of(retagged(kind, SIGNATORY.sign(*FILES[kind], **SUNO)), tmp_path)
+    facts = provenance_of(retagged(kind, SIGNATORY.sign(*plain(kind), **SUNO)), tmp_path)
     assert facts is not None
     assert (facts.state, facts.extent) == ("invalid", Extent.ALL)
     assert "assertion" in facts.codes[0]
@@ -311,11 +331,11 @@ def test_a_signed_file_that_was_tagged_anew_keeps_what_it_asserted(
 
 @pytest.mark.parametrize("media_type", ["application/jumbf", "application/x-c2pa-manifest-store"])
 def test_a_manifest_under_another_media_type_is_found(media_type: str, tmp_path: Path) -> None:
-    signed = SIGNATORY.sign(*FILES["mp3"], **SUNO)
+    signed = SIGNATORY.sign(*plain("mp3"), **SUNO)
     start = signed.index(b"\0\0\0", signed.index(b"manifest store"))
     store = signed[start + 1 : start + 1 + int.from_bytes(signed[start + 1 : start + 5])]
     content = b"\0" + media_type.encode() + b"\0c2pa\0c2pa manifest store\0" + store
-    facts = provenance_of(id3(("GEOB", content)) + MP3, tmp_path)
+    facts = provenance_of(id3(("GEOB", content)) + mp3(), tmp_path)
     assert facts is not None
     assert (facts.state, facts.extent) == ("invalid", Extent.ALL)
     assert [mark.song_id for mark in facts.marks] == [SONG]
@@ -334,7 +354,7 @@ def test_a_manifest_in_a_broadcast_wave_is_found(form: bytes, tmp_path: Path) ->
 def test_tags_in_front_hide_no_manifest(kind: str, tmp_path: Path) -> None:
     """What is behind the tag is what was signed, and what is decoded."""
     facts = provenance_of(
-        id3(frame("comment", MADE)) + SIGNATORY.sign(*FILES[kind], **SUNO), tmp_path
+        id3(frame("comment", MADE)) + SIGNATORY.sign(*plain(kind), **SUNO), tmp_path
     )
     assert facts is not None
     assert (facts.state, facts.extent) == ("trusted", Extent.ALL)
@@ -379,26 +399,26 @@ def test_marks_are_read_in_the_confined_child(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "content",
     [
-        id3() + MP3,
-        b"ID3\4\0\0\x7f\x7f\x7f\x7f" + MP3,
-        b"ID3\2\0\x80\0\0\0\x20TXX\xff\xff\xff" + MP3,
-        b"ID3\3\0\x40\0\0\1\0" + b"\xff" * 200 + MP3,
-        id3(("GEOB", b"\1"), ("TXXX", b""), ("COMM", b"\7"), ("WXXX", b"\1\0")) + MP3,
-        id3(*[("TXXX", b"\3a\0b")] * 5_000) + MP3,
-        MP3 + b"APETAGEX" + b"\xff" * 24,
-        MP3 + ape() + b"APETAGEX" + b"\0" * 24,
-        wav()[:36] + b"LIST\xff\xff\xff\xff" + wav()[36:],
-        with_chunk(wav(), b"id3 ", b"ID3"),
-        b"RF64\xff\xff\xff\xffWAVEds64" + b"\xff" * 40,
-        b"FORM" + b"\xff" * 64,
-        b"",
+        lambda: id3() + mp3(),
+        lambda: b"ID3\4\0\0\x7f\x7f\x7f\x7f" + mp3(),
+        lambda: b"ID3\2\0\x80\0\0\0\x20TXX\xff\xff\xff" + mp3(),
+        lambda: b"ID3\3\0\x40\0\0\1\0" + b"\xff" * 200 + mp3(),
+        lambda: id3(("GEOB", b"\1"), ("TXXX", b""), ("COMM", b"\7"), ("WXXX", b"\1\0")) + mp3(),
+        lambda: id3(*[("TXXX", b"\3a\0b")] * 5_000) + mp3(),
+        lambda: mp3() + b"APETAGEX" + b"\xff" * 24,
+        lambda: mp3() + ape() + b"APETAGEX" + b"\0" * 24,
+        lambda: wav()[:36] + b"LIST\xff\xff\xff\xff" + wav()[36:],
+        lambda: with_chunk(wav(), b"id3 ", b"ID3"),
+        lambda: b"RF64\xff\xff\xff\xffWAVEds64" + b"\xff" * 40,
+        lambda: b"FORM" + b"\xff" * 64,
+        lambda: b"",
     ],
 )
-def test_hostile_tags_carry_no_mark(content: bytes, tmp_path: Path) -> None:
-    assert marks_in(content, tmp_path) == ()
+def test_hostile_tags_carry_no_mark(content: Callable[[], bytes], tmp_path: Path) -> None:
+    assert marks_in(content(), tmp_path) == ()
 
 
 def test_a_mark_stands_behind_hundreds_of_other_tags(tmp_path: Path) -> None:
     others = [("TXXX", b"\3key\0%d" % number) for number in range(400)]
-    content = id3(*others, frame("comment", MADE)) + MP3
+    content = id3(*others, frame("comment", MADE)) + mp3()
     assert [mark.generator for mark in marks_in(content, tmp_path)] == ["Suno"]

@@ -3,6 +3,7 @@
 import asyncio
 import io
 import struct
+from functools import cache
 from pathlib import Path
 
 import av
@@ -39,6 +40,19 @@ def encoded(kind: str, codec: str, **metadata: str) -> bytes:
     return tone(kind, codec, 1, metadata)
 
 
+@cache
+def plain(kind: str) -> tuple[bytes, str]:
+    """A second of a tone without tags, and its media type."""
+    match kind:
+        case "wav":
+            return wav(), "audio/wav"
+        case "flac":
+            return encoded("flac", "flac"), "audio/flac"
+        case "mp3":
+            return encoded("mp3", "libmp3lame"), "audio/mpeg"
+    return encoded("mp4", "aac"), "audio/mp4"
+
+
 def tone(kind: str, codec: str, seconds: int, metadata: dict[str, str]) -> bytes:
     out = io.BytesIO()
     options = {"movflags": "use_metadata_tags"} if kind == "mp4" else {}
@@ -64,12 +78,7 @@ def tone(kind: str, codec: str, seconds: int, metadata: dict[str, str]) -> bytes
     return out.getvalue()
 
 
-FILES: dict[str, tuple[bytes, str]] = {
-    "wav": (wav(), "audio/wav"),
-    "flac": (encoded("flac", "flac"), "audio/flac"),
-    "mp3": (encoded("mp3", "libmp3lame"), "audio/mpeg"),
-    "m4a": (encoded("mp4", "aac"), "audio/mp4"),
-}
+KINDS = ("wav", "flac", "mp3", "m4a")
 
 
 def provenance_of(
@@ -81,9 +90,9 @@ def provenance_of(
         return read(opened.fileno(), trust.parsed(anchors.encode()) if anchors else ())
 
 
-@pytest.mark.parametrize("kind", list(FILES))
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_trusted_signer_confirms(kind: str, tmp_path: Path) -> None:
-    content, media_type = FILES[kind]
+    content, media_type = plain(kind)
     facts = provenance_of(SIGNATORY.sign(content, media_type), tmp_path)
     assert facts is not None
     assert (facts.state, facts.extent) == ("trusted", Extent.ALL)
@@ -99,9 +108,9 @@ def test_a_trusted_signer_confirms(kind: str, tmp_path: Path) -> None:
     assert facts.chain[1].sha256 == anchor.certificate.sha256
 
 
-@pytest.mark.parametrize("kind", list(FILES))
+@pytest.mark.parametrize("kind", KINDS)
 def test_what_a_tampered_file_asserted_stays_and_is_not_intact(kind: str, tmp_path: Path) -> None:
-    content, media_type = FILES[kind]
+    content, media_type = plain(kind)
     signed = bytearray(SIGNATORY.sign(content, media_type))
     signed[5_000 if kind == "wav" else -600] ^= 0xFF  # a byte of the audio
     facts = provenance_of(bytes(signed), tmp_path)

@@ -11,12 +11,11 @@ from detector.assessment.model import Model
 from detector.evidence.clock import Rate
 from detector.evidence.localization import Window
 from detector.types import Rates
-from models.synthesis.music import render
 from tests.support.evidence import (
     CALIBRATION,
     PLAIN,
     looked,
-    observe,
+    playing,
     spliced,
     without,
 )
@@ -41,7 +40,7 @@ def test_a_short_part_of_a_long_track_is_found_by_its_own_look_alone(model: Mode
 def test_a_part_that_cannot_be_placed_is_still_a_sentence(model: Model) -> None:
     """The best window may speak where no stretch of it stands out by itself."""
     looks = looked(1.0, PLAIN, parts=Window(9.0, Rate(21.0, 0.0, "test"), 0))
-    observed = observe(render(3, 26.0).mean(axis=0))
+    observed = playing()
     flat = replace(observed, timeline_steps=np.zeros_like(observed.timeline_steps))
     assessment = answer(looks, flat, CALIBRATION, Rates())
     assert "In some part of the track the energy" in assessment.evidence[-1].sentence
