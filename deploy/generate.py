@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from deploy import flow_picture
+from deploy import flow_picture, languages
 from deploy.chart_readme import readme
 from deploy.dashboards import files
 from deploy.processes import chart_facts, chart_values, compose_services, scraped_names
@@ -37,6 +37,7 @@ def generated() -> Mapping[Path, str]:
         DOCS / "pictures" / "flow.svg": flow_picture.svg(),
         README: _with_hook((ROOT / "examples" / "ingest_hook.py").read_text(), README.read_text()),
         **{DOCS / "reference" / name: text for name, text in pages().items()},
+        **languages.catalogues(),
         **{
             json_schemas.PUBLISHED / name: content.decode()
             for name, content in json_schemas.files().items()

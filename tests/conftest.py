@@ -18,7 +18,9 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("TORCH_DEVICE_BACKEND_AUTOLOAD", "0")
 
 # Fixtures of several folders: the ledger on both databases, a console over it.
-pytest_plugins = ["tests.support.console", "tests.support.databases", "tests.support.patches"]
+pytest_plugins = [
+    f"tests.support.{name}" for name in ("console", "databases", "patches", "artists")
+]
 
 # Files that take minutes, longest first; the rest of the pipeline's follow, then all others.
 LONGEST = (

@@ -14,6 +14,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from detector.matching.classes import MatchClass
+from streams.contract.translations import N_
 
 
 class OneOf:
@@ -111,40 +112,32 @@ class LabelSource(_Described):
     certainty: Certainty  # that of a label that names none
     words: str
     explanation: str
-    english: str  # what a statement of reasons rests on
-    german: str
+    basis: str  # what a statement of reasons rests on
 
     DETECTOR = (
         *("detector", 1, Certainty.SUSPECTED, "our analysis", "the detector's finding"),
-        *("our automated analysis of the audio", "unsere automatische Analyse des Tons"),
+        N_("our automated analysis of the audio"),
     )
     DECLARATION = (
         *("declaration", 2, Certainty.DECLARED, "the deliverer's statement"),
-        *("the deliverer's declaration", "the declaration made at delivery"),
-        "die Angabe bei der Anlieferung",
+        *("the deliverer's declaration", N_("the declaration made at delivery")),
     )
     PROVENANCE = (
         *("provenance", 4, Certainty.DECLARED, "provenance in the file", "the file's provenance"),
-        *("statements inside of the file", "Angaben in der Datei selbst"),
+        N_("statements inside of the file"),
     )
     REGISTRY = (
         *("registry", 3, Certainty.CONFIRMED, "the registry", "an entry of a registry"),
-        *("an entry in a rights registry", "ein Eintrag in einem Rechteregister"),
+        N_("an entry in a rights registry"),
     )
     REVIEWER = (
         *("reviewer", 5, Certainty.CONFIRMED, "a reviewer", "a reviewer's verdict"),
-        "the judgement of a person who reviewed it",
-        "das Urteil einer Person, die sie geprüft hat",
+        N_("the judgement of a person who reviewed it"),
     )
     APPEAL = (
         *("appeal", 6, Certainty.CONFIRMED, "an appeal", "an appeal's outcome"),
-        *("the outcome of an appeal", "das Ergebnis einer Beschwerde"),
+        N_("the outcome of an appeal"),
     )
-
-    @property
-    def basis(self) -> dict[str, str]:
-        """What a statement of reasons rests on, by language."""
-        return {"en": self.english, "de": self.german}
 
     @property
     def human(self) -> bool:
@@ -219,8 +212,7 @@ class Action:
     name: str  # in events
     strictness: int = 0  # 0 is neutral
     words: str = ""  # in the console
-    en: str = ""  # what was done, in a statement of reasons
-    de: str = ""  # the same in German
+    done: str = ""  # what was done, in a statement of reasons
     dsa: str | None = None  # the word of the DSA Transparency Database
 
 
@@ -257,14 +249,12 @@ DIMENSIONS: Final[dict[str, ActionDimension]] = {
         *(0, "none"),
         Action(
             *("ai_badge", 2, "Listeners see an AI badge"),
-            "it carries the label that it was made with AI",
-            "sie trägt den Hinweis, dass sie mit KI hergestellt wurde",
+            N_("it carries the label that it was made with AI"),
             _LABELLED,
         ),
         Action(
             *("partly_ai_badge", 1, "Listeners see a “partly AI” badge"),
-            "it carries the label that part of it was made with AI",
-            "sie trägt den Hinweis, dass ein Teil mit KI hergestellt wurde",
+            N_("it carries the label that part of it was made with AI"),
             _LABELLED,
         ),
     ),
@@ -272,14 +262,12 @@ DIMENSIONS: Final[dict[str, ActionDimension]] = {
         *(1, "allow"),
         Action(
             *("exclude_algorithmic", 1, "Left out of algorithmic recommendations"),
-            "it is left out of algorithmic recommendations",
-            "sie ist von algorithmischen Empfehlungen ausgenommen",
+            N_("it is left out of algorithmic recommendations"),
             _DEMOTED,
         ),
         Action(
             *("exclude_all", 2, "Left out of all recommendations"),
-            "it is left out of all recommendations",
-            "sie ist von allen Empfehlungen ausgenommen",
+            N_("it is left out of all recommendations"),
             _DEMOTED,
         ),
     ),
@@ -287,12 +275,12 @@ DIMENSIONS: Final[dict[str, ActionDimension]] = {
         *(4, "allow"),
         Action(
             *("hold", 1, "Held back from listeners"),
-            *("it is not available for the time being", "sie ist vorläufig nicht verfügbar"),
+            N_("it is not available for the time being"),
             "DECISION_VISIBILITY_CONTENT_DISABLED",
         ),
         Action(
             *("takedown", 2, "Taken down"),
-            *("it has been removed", "sie wurde entfernt"),
+            N_("it has been removed"),
             "DECISION_VISIBILITY_CONTENT_REMOVED",
         ),
         severe=True,
@@ -301,12 +289,12 @@ DIMENSIONS: Final[dict[str, ActionDimension]] = {
         *(3, "allow"),
         Action(
             *("hold", 1, "Royalties held"),
-            *("its payments are on hold", "ihre Vergütung ruht"),
+            N_("its payments are on hold"),
             "DECISION_MONETARY_SUSPENSION",
         ),
         Action(
             *("exclude", 2, "Excluded from royalties"),
-            *("it takes no part in payments", "sie nimmt nicht an der Vergütung teil"),
+            N_("it takes no part in payments"),
             "DECISION_MONETARY_TERMINATION",
         ),
         severe=True,
@@ -315,14 +303,12 @@ DIMENSIONS: Final[dict[str, ActionDimension]] = {
         *(2, "attach"),
         Action(
             *("await_approval", 1, "Waits for the artist's approval"),
-            "it waits to be shown on the artist profile",
-            "sie erscheint vorerst nicht auf dem Künstlerprofil",
+            N_("it waits to be shown on the artist profile"),
             OTHER,
         ),
         Action(
             *("detach", 2, "Not attached to the artist's profile"),
-            "it is not shown on the artist profile",
-            "sie erscheint nicht auf dem Künstlerprofil",
+            N_("it is not shown on the artist profile"),
             OTHER,
         ),
         severe=True,

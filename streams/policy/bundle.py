@@ -25,6 +25,7 @@ from streams.contract.records.rights import (
     RightsEntry,
     RightsSubject,
 )
+from streams.contract.translations import N_, translated
 from streams.policy import rules, source_map
 from streams.policy.bundle_checks import Case, Fault, failed_cases, faults_of
 from streams.policy.conditions import Condition
@@ -96,13 +97,17 @@ class Agreement(Strict):
 class Redress(Strict):
     """How to object, for statements of reasons; ``{decision_id}`` is filled in."""
 
-    internal_url: Sentence = "/appeals/new?decision={decision_id}"
+    internal_url: Sentence = "/artist/{decision_id}"
     days: Annotated[int, Field(ge=184, le=3_650)] = 184  # six months at least (DSA Article 20)
-    out_of_court: Sentence = "a certified out-of-court dispute settlement body (Article 21 DSA)"
+    out_of_court: Sentence = N_("a certified out-of-court dispute settlement body (Article 21 DSA)")
     out_of_court_de: Sentence = (
         "eine zertifizierte außergerichtliche Streitbeilegungsstelle (Artikel 21 DSA)"
     )
     terms_url: Annotated[str, StringConstraints(max_length=500)] = ""
+
+    def body(self, language: str) -> str:
+        """Return the body of out-of-court settlement, in words of a language."""
+        return self.out_of_court_de if language == "de" else translated(language, self.out_of_court)
 
 
 class Bundle(Strict):

@@ -12,6 +12,7 @@ from typing import Any, Final
 from streams.contract.records import LabelSource, Term, TrackClassified, stable_id
 from streams.contract.records.policy import Redress, StatementWritten
 from streams.contract.records.rights import WORLDWIDE
+from streams.contract.translations import N_, SOURCE, day, languages, translated
 from streams.contract.vocabulary import ACTIONS, DIMENSIONS, FACTUAL, OTHER
 from streams.policy.bundle import Bundle
 from streams.policy.evaluate import restricted
@@ -22,37 +23,21 @@ from streams.policy.territories import ScopedEvaluation, TerritorialEvaluation, 
 from streams.policy.transparency import AUTOMATED, CATEGORIES, EEA, MONETARY, VISIBILITY
 
 _PHRASES: Final = {
-    "en": {
-        "day": "{at.day} {at:%B %Y}",
-        "worldwide": "worldwide",
-        "until": " until {day}",
-        "done": "What we have done with your recording{place}: {done}.",
-        "ends": "This holds until {day}.",
-        "open": "This holds until further notice.",
-        "partly_open": "What has no end here holds until further notice.",
-        "facts": "This rests on {source}. Rules applied: {codes}.",
-        "fully": "An automated system made this decision.",
-        "partially": "An automated system and people took part in this decision.",
-        "none": "People made this decision.",
-        "redress": "You can object free of charge until {day}: {url}. A person decides about it. "
-        "After that, {body} and the competent courts are open to you.",
-    },
-    "de": {
-        "day": "{at:%d.%m.%Y}",
-        "worldwide": "weltweit",
-        "until": " bis {day}",
-        "done": "Was wir mit Ihrer Aufnahme{place} getan haben: {done}.",
-        "ends": "Das gilt bis {day}.",
-        "open": "Das gilt bis auf Weiteres.",
-        "partly_open": "Was hier kein Ende hat, gilt bis auf Weiteres.",
-        "facts": "Grundlage: {source}. Angewandte Regeln: {codes}.",
-        "fully": "Diese Entscheidung hat ein automatisches System getroffen.",
-        "partially": "An dieser Entscheidung waren ein automatisches System und Menschen "
-        "beteiligt.",
-        "none": "Diese Entscheidung haben Menschen getroffen.",
-        "redress": "Sie können bis zum {day} kostenlos widersprechen: {url}. Ein Mensch "
-        "entscheidet darüber. Danach stehen Ihnen {body} und die Gerichte offen.",
-    },
+    "worldwide": N_("worldwide"),
+    "places": N_("in {places}"),
+    "until": N_(" until {day}"),
+    "done": N_("What we have done with your recording{place}: {done}."),
+    "ends": N_("This holds until {day}."),
+    "open": N_("This holds until further notice."),
+    "partly_open": N_("What has no end here holds until further notice."),
+    "facts": N_("This rests on {source}. Rules applied: {codes}."),
+    "fully": N_("An automated system made this decision."),
+    "partially": N_("An automated system and people took part in this decision."),
+    "none": N_("People made this decision."),
+    "redress": N_(
+        "You can object free of charge until {day}: {url}. A person decides "
+        "about it. After that, {body} and the competent courts are open to you."
+    ),
 }
 
 
@@ -100,7 +85,7 @@ def statement_of(
         "content_type": ["CONTENT_TYPE_AUDIO", *synthetic],
         "content_date": event.uploaded_at.date().isoformat(),
         "application_date": applied.date().isoformat(),
-        "decision_facts": _facts("en", label, behind),
+        "decision_facts": _facts(SOURCE, label, behind),
         "source_type": "SOURCE_VOLUNTARY",
         "automated_detection": "Yes" if label.source is LabelSource.DETECTOR else "No",
         "automated_decision": AUTOMATED[strictest.result.automation],
@@ -113,7 +98,6 @@ def statement_of(
         out_of_court=bundle.redress.out_of_court,
         courts="the competent courts",
     )
-    bodies = {"en": bundle.redress.out_of_court, "de": bundle.redress.out_of_court_de}
     upload = event.upload
     account = upload.uploader.account_id if upload.uploader else None
     return StatementWritten(
@@ -125,9 +109,15 @@ def statement_of(
         fields={name: value for name, value in fields.items() if value not in (None, [], "")},
         texts={
             language: _text(
-                language, label, strictest.result.automation, behind, terms, redress, body
+                language,
+                label,
+                strictest.result.automation,
+                behind,
+                terms,
+                redress,
+                bundle.redress.body(language),
             )
-            for language, body in bodies.items()
+            for language in languages()
         },
         redress=redress,
         replaces=replaces,
@@ -146,7 +136,7 @@ def _restriction(terms: list[Term]) -> dict[str, Any]:
     visible = [one for one in terms if (one.dimension, one.value) in VISIBILITY]
     monetary = [one for one in terms if (one.dimension, one.value) in MONETARY]
     shown = [(one.dimension, one.value) for one in visible]
-    other = [ACTIONS[key].en for key in shown if VISIBILITY[key] == OTHER]
+    other = [ACTIONS[key].done for key in shown if VISIBILITY[key] == OTHER]
     return {
         "decision_visibility": sorted({VISIBILITY[key] for key in shown}),
         "decision_monetary": max(
@@ -192,7 +182,8 @@ def _ground(behind: list[Rule], bundle: Bundle) -> dict[str, Any]:
 
 def _facts(language: str, label: Assertion, behind: list[Rule]) -> str:
     codes = ", ".join(rule.reason_code for rule in behind)
-    return _PHRASES[language]["facts"].format(source=label.source.basis[language], codes=codes)
+    source = translated(language, label.source.basis)
+    return _phrase(language, "facts", source=source, codes=codes)
 
 
 def _text(
@@ -204,21 +195,25 @@ def _text(
     redress: Redress,
     body: str,
 ) -> str:
-    phrases, ends = _PHRASES[language], _end(terms)
-    still = phrases["partly_open" if any(term.ends_at for term in terms) else "open"]
+    ends = _end(terms)
+    still = _phrase(language, "partly_open" if any(term.ends_at for term in terms) else "open")
     one_place = len({term.territories for term in terms}) == 1
     place = f" {_place(language, terms[0].territories)}" if one_place else ""
     # What is known comes first, and then what follows from it.
     ordered = sorted(behind, key=lambda rule: -rule.priority)
-    reasons = [(rule.public_de if language == "de" else None) or rule.public for rule in ordered]
+    reasons = [rule.public_in(language) for rule in ordered]
     lines = (
-        phrases["done"].format(place=place, done=_done(language, terms)),
-        phrases["ends"].format(day=_day(language, ends)) if ends else still,
+        _phrase(language, "done", place=place, done=_done(language, terms)),
+        _phrase(language, "ends", day=day(language, ends)) if ends else still,
         " ".join(reason for reason in reasons if reason),
         _facts(language, label, behind),
-        phrases[automation],
-        phrases["redress"].format(
-            day=_day(language, redress.deadline), url=redress.internal_url, body=body
+        _phrase(language, automation),
+        _phrase(
+            language,
+            "redress",
+            day=day(language, redress.deadline),
+            url=redress.internal_url,
+            body=body,
         ),
     )
     return "\n".join(line for line in lines if line)
@@ -230,20 +225,22 @@ def _done(language: str, terms: list[Term]) -> str:
     several_ends = len({term.ends_at and term.ends_at.date() for term in terms}) > 1
     done: dict[str, None] = {}
     for term in terms:
-        text: str = getattr(ACTIONS[term.dimension, term.value], language)
+        text = translated(language, ACTIONS[term.dimension, term.value].done)
         if several_places:
             text += f" ({_place(language, term.territories)})"
         if several_ends and term.ends_at is not None:
-            text += _PHRASES[language]["until"].format(day=_day(language, term.ends_at))
+            text += _phrase(language, "until", day=day(language, term.ends_at))
         done[text] = None
     joined = "; ".join(done)
-    return joined[0].upper() + joined[1:] if language == "de" else joined
+    return joined if language == SOURCE else joined[0].upper() + joined[1:]
 
 
 def _place(language: str, territories: Iterable[str]) -> str:
     names = sorted(territories)
-    return _PHRASES[language]["worldwide"] if WORLDWIDE in names else f"in {', '.join(names)}"
+    if WORLDWIDE in names:
+        return _phrase(language, "worldwide")
+    return _phrase(language, "places", places=", ".join(names))
 
 
-def _day(language: str, at: datetime) -> str:
-    return _PHRASES[language]["day"].format(at=at)
+def _phrase(language: str, name: str, **values: str) -> str:
+    return translated(language, _PHRASES[name], **values)

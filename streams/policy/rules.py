@@ -122,6 +122,10 @@ class Rule(Strict):
     review: Review | None = None
     sample_to_review: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.0
 
+    def public_in(self, language: str) -> str | None:
+        """Return what the recipient reads; English where the rule has no text in a language."""
+        return (self.public_de if language == "de" else None) or self.public
+
     @field_validator("when", mode="before")
     @classmethod
     def _is_text(cls, value: Any) -> Any:

@@ -8,6 +8,8 @@ from streams.contract.records import Upload
 from streams.web.api import appeals, links, multipart, problems, tracks, uploads, webhooks
 from streams.web.api.callers import RateLimit
 from streams.web.api.resources import AppResources
+from streams.web.artist import api as artist
+from streams.web.artist import guests
 
 DESCRIPTION = """
 Submit tracks, read labels and decisions, submit appeals, receive webhooks. Errors are
@@ -32,7 +34,8 @@ def create(resources: AppResources) -> FastAPI:
     app.state.rate_limit = RateLimit(resources.settings.api_rate_per_minute)
     app.state.appeal_limit = RateLimit(resources.settings.api_appeals_per_minute)
     problems.install(app)
-    for module in MODULES:
+    app.state.artist_limit = RateLimit(guests.PER_MINUTE)
+    for module in (*MODULES, artist):
         app.include_router(module.router)
     generate = app.openapi
 

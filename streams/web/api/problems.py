@@ -75,6 +75,12 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
+def logged_path(request: Request) -> str:
+    """Return the path of a request for a log, without what is secret in it."""
+    path = request.url.path
+    return "/artist/open/..." if path.startswith("/artist/open/") else path
+
+
 def install(app: FastAPI, answer: Callable[[Request, ProblemError], Response] = response) -> None:
     """Turn every error of an application into an answer: a problem, or a page of the console."""
 
@@ -87,7 +93,7 @@ def install(app: FastAPI, answer: Callable[[Request, ProblemError], Response] = 
 
     @app.exception_handler(Transient)
     def transient(request: Request, error: Transient) -> Response:
-        log.warning("request_failed", path=request.url.path, error=str(error))
+        log.warning("request_failed", path=logged_path(request), error=str(error))
         detail = "A service that this needs is not available. Nothing was saved; try again."
         return answer(request, ProblemError(503, "try_again", detail, {"Retry-After": "5"}))
 
@@ -110,6 +116,6 @@ def install(app: FastAPI, answer: Callable[[Request, ProblemError], Response] = 
         before = error.__context__
         if isinstance(before, HTTPException) and before.status_code == 413:
             return http(request, before)  # answered already: the framework only unwinds
-        log.error("request_broke", path=request.url.path, exc_info=error)
+        log.error("request_broke", path=logged_path(request), exc_info=error)
         detail = "An internal error occurred; it is in the log."
         return answer(request, ProblemError(500, "our_mistake", detail))

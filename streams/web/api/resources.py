@@ -14,6 +14,7 @@ from streams.media.artefacts import ArtefactStore
 from streams.media.fetch import Fetcher
 from streams.media.kept_audio import KeptUploads
 from streams.runtime.settings import Settings
+from streams.services.artist_links import Refusals
 from streams.services.webhooks import Sender
 from streams.store import audit
 from streams.store.audit import Entry, Views
@@ -83,6 +84,7 @@ class AppResources:
         self.relay = Relay(self.ledger, settings)
         self.views = Views(self.ledger)
         self.cache = Cache()
+        self.refusals = Refusals(self.ledger)
         self.arrivals = Arrivals()
         self.sender = Sender.from_settings(self.ledger, settings)
 

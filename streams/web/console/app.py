@@ -11,6 +11,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from streams.runtime import tracing
+from streams.services import artist_links
 from streams.services.accounts.oidc import Oidc
 from streams.web.api import app as api
 from streams.web.api import problems
@@ -18,6 +19,9 @@ from streams.web.api.callers import RateLimit
 from streams.web.api.multipart import SMALL_BYTES
 from streams.web.api.problems import ProblemError
 from streams.web.api.resources import AppResources
+from streams.web.artist import guests
+from streams.web.artist import pages as artist_pages
+from streams.web.artist import render as artist_render
 from streams.web.console import (
     admin,
     appeals,
@@ -58,7 +62,9 @@ def create(resources: AppResources, address: str) -> ASGIApp:
     app.state.secure = address.startswith("https://")
     app.state.oidc = Oidc(resources.settings, address) if resources.settings.oidc_issuer else None
     app.state.login_limit = RateLimit(login.TRIES_PER_MINUTE)
-    for page in PAGES:
+    app.state.artist_limit = RateLimit(guests.PER_MINUTE)
+    app.mount("/artist/static", StaticFiles(directory=artist_render.STATIC))
+    for page in (*PAGES, artist_pages):
         app.include_router(page.router)
     app.mount("/v1", api.create(resources))
     app.mount("/static", StaticFiles(directory=STATIC))
@@ -75,7 +81,8 @@ def _install_errors(app: FastAPI) -> None:
 
     def answer(request: Request, error: ProblemError) -> Response:
         text = "There is no such page." if error.code == "not_found" else error.detail
-        page = error_page(request, error.status, text)
+        of_artists = request.url.path.startswith(f"{artist_links.PAGE}/")
+        page = (artist_render.error_page if of_artists else error_page)(request, error.status, text)
         page.headers.update(error.headers)
         return page
 
@@ -118,7 +125,8 @@ class SecureHeaders:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        cached = "max-age=300" if scope["path"].startswith("/static/") else "no-store"
+        is_static = scope["path"].startswith(("/static/", "/artist/static/"))
+        cached = "max-age=300" if is_static else "no-store"
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -36,13 +36,29 @@ RANGE: Final = re.compile(r"bytes=(\d*)-(\d*)")
 def audio(upload_id: Id, visitor: CanRead) -> Response:
     """Return the audio, or the part of it that the player asks for."""
     resources = visitor.resources
+    _found(resources, upload_id)
+    opened = "audio_opened", upload_id  # audited once in a session
+    resources.cache.get((visitor.session.csrf, *opened), partial(visitor.views, *opened))
+    return played(resources, upload_id, visitor.request.headers.get("range"))
+
+
+def _found(resources: AppResources, upload_id: str) -> tuple[str, str]:
+    """Return where the audio of an upload is, and its SHA-256; or raise ``PageError``."""
     uri, content = queries.audio_of(resources.ledger, upload_id)
     if uri is None:
         raise PageError(404, "There is no such upload.")
     if content is None:
         raise PageError(410, "This upload was not decoded (yet), so there is nothing to play.")
-    opened = "audio_opened", upload_id  # audited once in a session
-    resources.cache.get((visitor.session.csrf, *opened), partial(visitor.views, *opened))
+    return uri, content
+
+
+def played(resources: AppResources, upload_id: str, requested: str | None) -> Response:
+    """Return the audio of an upload; ``requested``: the header ``Range``.
+
+    Raises:
+        PageError: there is nothing to play, or not what was analysed.
+    """
+    uri, content = _found(resources, upload_id)
     source = resources.uploads.reading(content)
     if source is not None:
         uri = resources.uploads.uri(content)
@@ -54,7 +70,7 @@ def audio(upload_id: Id, visitor: CanRead) -> Response:
     try:
         if _digest(resources, source, uri) != content:
             raise PageError(410, "It is not the file that was analysed; it is not played.")
-        return _answer(source, visitor.request.headers.get("range"))
+        return _answer(source, requested)
     except BaseException:
         source.close()
         raise

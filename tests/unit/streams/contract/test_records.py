@@ -64,7 +64,10 @@ def examples() -> dict[str, Record]:
         "review": {"queue": "disclosure", "priority": 70},
     }
     trial = rule("trial", mode="shadow", actions={"display": "partly_ai_badge"})
-    policy = bundle(rule(actions={"display": "ai_badge"}, public="Made with AI.", **review), trial)
+    policy = bundle(
+        *(rule(actions={"display": "ai_badge"}, public="Made with AI.", **review), trial),
+        redress={"internal_url": "/appeals/new?decision={decision_id}"},
+    )
     policy.__dict__["digest"] = "b" * 64  # a cached property; the rules' format may grow
     granted = agreement(credit_requirements=("A Singer",))
     licensed = event.model_copy(

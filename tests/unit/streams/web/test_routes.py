@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -19,6 +20,9 @@ from streams.store import dead_letter_store
 from streams.store.tables import METADATA
 from streams.web.api.app import MODULES
 from streams.web.api.callers import Needs as KeyNeeds
+from streams.web.artist import api as artist_api
+from streams.web.artist import pages as artist_pages
+from streams.web.artist.guests import ByCookie, ByToken
 from streams.web.console.app import PAGES
 from streams.web.console.auth import Needs
 from tests.support.console import Console
@@ -77,6 +81,15 @@ def served(routes: Iterable[Any]) -> Iterator[Any]:
             yield from served(inside.routes)
 
 
+def of_guests(module: ModuleType, kind: type[Any]) -> Iterator[tuple[str, str]]:
+    """Yield the routes of artists; each but the first one lets a guest in by a link."""
+    for route in module.router.routes:
+        lets_in = [one.call for one in route.dependant.dependencies if isinstance(one.call, kind)]
+        assert len(lets_in) == 1 or route.path == "/artist/open/{token}", route.path
+        for method in route.methods:
+            yield method, route.path
+
+
 def test_nothing_else_is_served(console: Console) -> None:
     """The tables here are of all routes: whatever is added without a right is found."""
     mounts, pages_ = {}, set()
@@ -86,15 +99,16 @@ def test_nothing_else_is_served(console: Console) -> None:
         else:
             assert isinstance(route, APIRoute), route
             pages_ |= {(method, route.path) for method in route.methods or ()}
-    assert mounts.keys() == {"/v1", "/static"}
-    assert pages_ == set(PAGE_ROUTES) | OPEN
+    assert mounts.keys() == {"/v1", "/static", "/artist/static"}
+    assert pages_ == set(PAGE_ROUTES) | OPEN | set(of_guests(artist_pages, ByCookie))
     of_api = set()
     for route in served(mounts["/v1"].routes):  # type: ignore[attr-defined] # an application
         if isinstance(route, APIRoute):
             of_api |= {(method, route.path) for method in route.methods or ()}
         else:
             assert (route.path, route.methods) == ("/openapi.json", {"GET", "HEAD"})
-    assert of_api == {(method, path) for method, path, _ in _api()}
+    by_link = set(of_guests(artist_api, ByToken))
+    assert of_api == {(method, path) for method, path, _ in _api()} | by_link
 
 
 @pytest.mark.parametrize("role", PEOPLE)

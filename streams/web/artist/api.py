@@ -1,0 +1,59 @@
+"""``/artist``: what the page of artists shows, for a platform that shows it itself.
+
+The caller sends the token of an artist link instead of an API key.
+"""
+
+from typing import Annotated
+
+from anyio import to_thread
+from fastapi import APIRouter, Query, Response
+
+from streams.services import artist_page
+from streams.services.artist_links import LinkRefused
+from streams.services.artist_page import ArtistPage
+from streams.web.api.problems import documented
+from streams.web.artist import pages
+from streams.web.artist.guests import ApiGuest, not_valid, refuse_other
+
+router = APIRouter(tags=["artist"])
+READ = documented(401, 404, 422, 429, 503)
+Language = Annotated[str | None, Query(max_length=10, description="`en` or `de`")]
+OfDecision = Annotated[
+    str | None, Query(max_length=256, description="refused where it is not the link's")
+]
+
+
+@router.get("/artist", responses=READ)
+def show(guest: ApiGuest, lang: Language = None, decision_id: OfDecision = None) -> ArtistPage:
+    """Return what was decided about a recording, in plain words.
+
+    Without ``lang``: in the language of ``Accept-Language``.
+    """
+    if decision_id not in (None, guest.link.decision_id):
+        raise refuse_other(guest.request, guest.link)
+    try:
+        return artist_page.content(guest.resources.ledger, guest.link, guest.language)
+    except LinkRefused:
+        raise not_valid(guest.request) from None
+
+
+@router.get(
+    "/artist/evidence.png",
+    responses=READ
+    | {200: {"content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}}},
+    response_class=Response,
+)
+async def evidence_picture(guest: ApiGuest) -> Response:
+    """Return the picture of the measurement; the first time it takes some seconds to draw."""
+    return await to_thread.run_sync(pages.evidence, guest)
+
+
+@router.get(
+    "/artist/audio",
+    responses=READ
+    | {200: {"content": {"audio/mpeg": {"schema": {"type": "string", "format": "binary"}}}}},
+    response_class=Response,
+)
+def hear(guest: ApiGuest) -> Response:
+    """Return the recording, where its audio is still there; ``Range`` is honoured."""
+    return pages.played(guest)

@@ -1,0 +1,85 @@
+"""Pages of artists for browsers: ``/artist/open/TOKEN`` leads to ``/artist/LINK_ID``."""
+
+from typing import Final
+
+from fastapi import APIRouter, Request
+from starlette.responses import RedirectResponse, Response
+
+from detector.errors import BadInput
+from streams.services import artist_page, evidence_pictures
+from streams.services.artist_links import LONGEST, PAGE, LinkRefused
+from streams.store import reviews
+from streams.web.api.problems import ProblemError
+from streams.web.artist.guests import COOKIE, Guest, PageGuest, not_valid, open_token
+from streams.web.artist.render import HEADERS, page
+from streams.web.console import audio, waveform
+from streams.web.console.render import set_cookie
+
+router = APIRouter(prefix=PAGE)
+DAY_S: Final = 86_400
+
+
+@router.get("/open/{token}")
+def open_link(request: Request, token: str) -> Response:
+    """Open a link: set its cookie, and lead to the page without the token in its address."""
+    link = open_token(request, token[: LONGEST + 1])
+    path = f"{PAGE}/{link.link_id}"
+    answer = RedirectResponse(path, 303, HEADERS)
+    # Lax: who comes from a mail on the web comes from another site.
+    set_cookie(request, answer, COOKIE, token, path=path, max_age=30 * DAY_S, samesite="lax")
+    return answer
+
+
+@router.get("/{link_id}")
+def show(request: Request, guest: PageGuest) -> Response:
+    """Show what was decided about the recording, in plain words."""
+    return shown(request, guest)
+
+
+def shown(request: Request, guest: Guest, status: int = 200, *, fault: str = "") -> Response:
+    """Return the page of a link; ``fault``: what was wrong with a form."""
+    ledger = guest.resources.ledger
+    try:
+        content = artist_page.content(ledger, guest.link, guest.language)
+        decision = artist_page.current_decision(ledger, guest.link)
+    except LinkRefused:
+        raise not_valid(request) from None
+    with ledger.reading() as connection:
+        fingerprint = reviews.fingerprint(connection, guest.link.upload_id)
+    wave = waveform.of(guest.resources, fingerprint, decision)
+    return page(request, "page.html", status, guest=guest, content=content, wave=wave, fault=fault)
+
+
+@router.get("/{link_id}/evidence.png")
+def picture(guest: PageGuest) -> Response:
+    """Return the picture of the measurement; the first time it is drawn."""
+    return evidence(guest)
+
+
+@router.get("/{link_id}/audio")
+@router.head("/{link_id}/audio")
+def hear(guest: PageGuest) -> Response:
+    """Return the recording, or the part of it that the player asks for."""
+    return played(guest)
+
+
+def evidence(guest: Guest) -> Response:
+    """Return the picture of a guest's decision."""
+    resources = guest.resources
+    decision = artist_page.current_decision(resources.ledger, guest.link)
+    drawn = evidence_pictures.picture(
+        resources.ledger, resources.store, resources.settings.model, decision, "png"
+    )
+    headers = HEADERS | {"Cache-Control": f"private, max-age={DAY_S}"}
+    return Response(drawn, media_type=evidence_pictures.MEDIA["png"], headers=headers)
+
+
+def played(guest: Guest) -> Response:
+    """Return the audio of a guest's upload."""
+    requested = guest.request.headers.get("range")
+    try:
+        answer = audio.played(guest.resources, guest.link.upload_id, requested)
+    except BadInput as error:
+        raise ProblemError(410, "no_audio", error.detail) from error
+    answer.headers.update(HEADERS)
+    return answer
