@@ -43,7 +43,7 @@ class Artist:
     def program(self) -> TestClient:
         """Send the token as a platform does that shows the page itself."""
         client = self.stranger()
-        client.base_url = f"{ADDRESS}/v1"  # type: ignore[assignment] # as httpx takes it
+        client.base_url = f"{ADDRESS}/v1"
         client.headers["Authorization"] = f"Bearer {self.signed.token}"
         return client
 

@@ -18,7 +18,7 @@ NAMES = re.compile(r"\{\w+\}|%\(\w+\)s|<[^>]+>")
 @pytest.mark.parametrize("language", TRANSLATED)
 def test_every_text_is_translated_with_its_placeholders(language: str) -> None:
     whole = extraction.catalogues()[translations.FOLDER / f"{language}.po"]
-    messages = [one for one in read_po(whole.splitlines(keepends=True)) if one.id]  # type: ignore[arg-type]
+    messages = [one for one in read_po(whole.splitlines(keepends=True)) if one.id]
     assert len(messages) > 25
     assert [one.id for one in messages if not one.string or one.fuzzy] == []
     for message in messages:
