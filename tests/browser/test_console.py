@@ -11,19 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from streams.runtime.processes import free_port
-from tests.support.browsing import chromium, watched
+from tests.support.browsing import chromium, violations, watched
 from tests.support.samples import samples
 
 pytestmark = pytest.mark.pipeline
 
 PATIENCE_S = 240  # a busy machine takes its time to start nine processes
 SERIOUS = ("serious", "critical")
-# the rules that depend on colours
-COLOURS = {"resultTypes": ["violations"], "runOnly": ["color-contrast", "link-in-text-block"]}
+COLOURS = ("color-contrast", "link-in-text-block")  # the rules that depend on them
 PASSWORD = "a long enough password"  # noqa: S105 - of a test
 
 
@@ -269,12 +267,12 @@ def test_axe_finds_no_serious_fault(installation: Installation, admin: Page) -> 
     for path in paths:
         admin.goto(installation.address + path)
         admin.emulate_media(color_scheme="light")
-        violations = Axe().run(admin).response["violations"]
+        wrong = violations(admin)
         admin.emulate_media(color_scheme="dark")
-        violations += Axe().run(admin, options=COLOURS).response["violations"]
+        wrong += violations(admin, *COLOURS)
         faults += [
             f"{path}: {one['id']}: {[node['html'][:120] for node in one['nodes'][:2]]}"
-            for one in violations
+            for one in wrong
             if one["impact"] in SERIOUS
         ]
     assert faults == []

@@ -2,11 +2,9 @@
 
 from pathlib import Path
 
-from axe_playwright_python.sync_playwright import Axe
-
 from streams.ops.scan.page import page
 from streams.ops.scan.tables import Report
-from tests.support.browsing import chromium
+from tests.support.browsing import chromium, violations
 from tests.support.scanned import about, catalogue
 
 
@@ -21,7 +19,7 @@ def test_the_page_is_sorted_filtered_and_accessible(tmp_path: Path) -> None:
             opened.on("pageerror", lambda error: complaints.append(str(error)))
             opened.on("request", lambda asked: complaints.append(asked.url))
             opened.goto(path.as_uri())
-            faults = Axe().run(opened).response["violations"]
+            faults = violations(opened)
             assert [(one["id"], one["nodes"][0]["html"]) for one in faults] == []
         first = "#artists-table tbody tr:first-child th"
         assert opened.inner_text(first) == "Nova"

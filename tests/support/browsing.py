@@ -3,9 +3,10 @@
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
 ARGUMENTS: Final = (
@@ -57,3 +58,11 @@ def watched(browser: Browser, **options: object) -> tuple[Page, list[str]]:
         ),
     )
     return page, complaints
+
+
+def violations(page: Page, *rules: str) -> list[dict[str, Any]]:
+    """Return what axe finds wrong with a page, by some of its rules; none named: by all."""
+    # where axe lists what is right, too, it takes far longer
+    options = {"resultTypes": ["violations"]} | ({"runOnly": [*rules]} if rules else {})
+    wrong: list[dict[str, Any]] = Axe().run(page, options=options).response["violations"]
+    return wrong
