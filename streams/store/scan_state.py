@@ -122,12 +122,16 @@ class ScanState:
                 insert = insert_into(connection, PAIRS).on_conflict_do_nothing()
                 connection.execute(insert, rows)
 
-    def rows(self) -> Iterator[tuple[str, str | None]]:
-        """Yield description and reading of each file of this run; None: not read yet."""
-        question = select(FILES.c.number, FILES.c.listed, FILES.c.reading)
+    def rows(self, basis: str) -> Iterator[tuple[str, str | None]]:
+        """Yield description and reading of each file of this run; None: not read yet.
+
+        What was read of another content or by another model counts as not read.
+        """
+        outdated = (FILES.c.read_stamp != FILES.c.stamp) | (FILES.c.basis != basis)
+        question = select(FILES.c.number, FILES.c.listed, FILES.c.reading, outdated.label("old"))
         question = question.where(FILES.c.run == self.run)
         for row in self._database.pages(question, FILES.c.number):
-            yield row["listed"], row["reading"]
+            yield row["listed"], None if row["old"] else row["reading"]
 
     def pairs(self) -> Iterator[Pair]:
         """Yield all pairs of contents that match, of earlier runs too."""

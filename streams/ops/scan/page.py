@@ -25,7 +25,9 @@ MOST_NAMES: Final = 500
 MOST_GROUPS: Final = 200
 MOST_UNREADABLE: Final = 500
 LONGEST: Final = 200  # characters of a text of others
-STANDOUTS: Final = 2  # of each kind
+STANDOUTS: Final = 3  # of each kind
+MORE: Final = 3  # times as many as by chance
+FOLDER: Final = "folder"
 BAR: Final = 100  # units of width
 UNREADABLE: Final = "unreadable"
 SHARES: Final = {**{one.value: one.words for one in Outcome}, UNREADABLE: "Unreadable"}
@@ -79,7 +81,7 @@ def page(report: Report, about: About, at: datetime | None = None) -> str:
             for kind, table in KINDS.items()
         ],
         columns=columns_of(report),
-        standouts=standouts(report),
+        standouts=standouts(report, about.rates),
         most=MOST_NAMES,
         duplicates=report.duplicates[:MOST_GROUPS],
         parts=report.parts[:MOST_GROUPS],
@@ -125,13 +127,23 @@ def columns_of(report: Report) -> frozenset[str]:
     return frozenset(present | ({"there"} if report.duplicates else set()))
 
 
-def standouts(report: Report) -> list[Standout]:
-    """Return the artists, releases, deliverers and folders with the most findings."""
+def standouts(report: Report, rates: Rates) -> list[Standout]:
+    """Return the artists, releases and deliverers with more findings than by chance.
+
+    Folders stand for them where no file names any.
+    """
+
+    def stands_out(count: Count) -> bool:
+        by_chance = rates.suspected * count.tracks
+        more = count.outcomes[Outcome.SUSPECTED] > MORE * by_chance
+        return bool(count.outcomes[Outcome.IDENTIFIED] or count.marked or more)
+
+    named = [kind for kind in KINDS if kind != FOLDER and any(c.name for c in report.counts[kind])]
     return [
-        Standout(kind, one)
-        for kind in KINDS
-        for one in report.counts[kind][:STANDOUTS]
-        if one.name and (one.ai or one.marked)
+        Standout(kind, count)
+        for kind in named or [FOLDER]
+        for count in report.counts[kind][:STANDOUTS]
+        if count.name and stands_out(count)
     ]
 
 

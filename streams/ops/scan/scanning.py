@@ -2,6 +2,7 @@
 
 import asyncio
 import fcntl
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -14,6 +15,7 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    Task,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -34,6 +36,7 @@ from streams.store.scan_state import ListedFile, ScanState
 
 PAGE: Final = "index.html"
 STATE: Final = "state"
+LINE_S: Final = 30.0  # between lines of progress, where no bar can be drawn
 
 
 @dataclass(frozen=True)
@@ -64,9 +67,9 @@ class Scan:
             try:
                 self._read(state, reader, console)
             except KeyboardInterrupt:
-                self._report(state, passed_over)
+                self._report(state, reader.basis, passed_over)
                 raise
-            return self._report(state, passed_over)
+            return self._report(state, reader.basis, passed_over)
 
     def _list(
         self, state: ScanState, basis: str, standard_input: IO[bytes], console: Console
@@ -99,23 +102,26 @@ class Scan:
             return
         with reader, _progress(console) as progress:
             task = progress.add_task("read", total=total, completed=total - unread, problems="")
-            unreadable = 0
+            unreadable, told_at = 0, time.monotonic()
 
             def done(reading: Reading) -> None:
-                nonlocal unreadable
+                nonlocal unreadable, told_at
                 unreadable += reading.status == "unreadable"
                 problems = f"{unreadable} unreadable" if unreadable else ""
                 progress.update(task, advance=1, problems=problems)
+                if not console.is_terminal and time.monotonic() - told_at > LINE_S:
+                    told_at = time.monotonic()
+                    console.print(_line(progress.tasks[0], problems), soft_wrap=True)
 
             asyncio.run(reader.read_all(done))
 
-    def _report(self, state: ScanState, passed_over: int) -> Report:
+    def _report(self, state: ScanState, basis: str, passed_over: int) -> Report:
         rows = (
             (
                 Listing.model_validate_json(listing),
                 Reading.model_validate_json(reading) if reading else None,
             )
-            for listing, reading in state.rows()
+            for listing, reading in state.rows(basis)
         )
         report = Report.of(rows, state.pairs())
         files.write(report, self.out, parquet=self.parquet)
@@ -129,6 +135,12 @@ class Scan:
         with files.whole(self.out / PAGE) as beside:
             beside.write_text(page(report, about), encoding="utf-8")
         return report
+
+
+def _line(task: Task, problems: str) -> str:
+    """Return the progress as a line of a log file."""
+    left = "" if task.time_remaining is None else f", {task.time_remaining / 60:.0f} min left"
+    return f"read {task.completed:.0f} of {task.total:.0f} files{left} {problems}".rstrip()
 
 
 def _note_unreadable(state: ScanState, basis: str, item: Skipped) -> None:

@@ -26,7 +26,8 @@ def test_a_second_run_reads_what_is_new_changed_or_was_not_final(tmp_path: Path)
         assert state.counts("b") == (5, 4)
         assert [file.key for file in state.unread("b")] == ["file_0", "file_2", "file_3", "file_9"]
         assert list(state.pairs()) == [pair]
-        rows = list(state.rows())
+        rows = list(state.rows("b"))
+        assert [reading for _, reading in rows] == [None, "one", "two", None, None]
         assert rows[1] == ('{"n": 1}', "one")
         assert rows[-1] == ("{}", None)
         assert len(rows) == 5, "file_4 is not named any more"

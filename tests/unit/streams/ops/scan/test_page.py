@@ -5,10 +5,12 @@ from datetime import UTC, datetime
 
 import pytest
 
+from detector.types import Rates
 from streams.ops.scan import page as pages
-from streams.ops.scan.page import bar, hours, p_value_text, page
+from streams.ops.scan.page import bar, hours, p_value_text, page, standouts
+from streams.ops.scan.records import Listing, Reading
 from streams.ops.scan.tables import Report
-from tests.support.scanned import about, catalogue
+from tests.support.scanned import about, catalogue, listing, reading
 
 AT = datetime(2026, 11, 30, 12, tzinfo=UTC)
 
@@ -58,3 +60,21 @@ def test_bars_and_numbers() -> None:
     assert [p_value_text(value) for value in (None, 0.5, 0.00361, 0.00001)] == [
         *("", "0.5", "0.00361", "< 0.0001"),
     ]
+
+
+def test_only_what_is_more_than_chance_stands_out() -> None:
+    def files(artist: str, suspected: int, tracks: int) -> list[tuple[Listing, Reading | None]]:
+        return [
+            (
+                listing(f"{artist}/{n}.wav", artists=(artist,), folder=artist),
+                reading("a", "suspected" if n < suspected else "no_trace"),
+            )
+            for n in range(tracks)
+        ]
+
+    lines = [*files("By chance", 2, 87), *files("More", 3, 30)]
+    names = [(one.kind, one.count.name) for one in standouts(Report.of(lines, []), Rates())]
+    assert names == [("artist", "More")]
+    unnamed = [(one.model_copy(update={"artists": ()}), read) for one, read in lines]
+    names = [(one.kind, one.count.name) for one in standouts(Report.of(unnamed, []), Rates())]
+    assert names == [("folder", "More")]
