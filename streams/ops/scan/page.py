@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
+from scipy.special import bdtrc
 
 from detector.assessment.model import Model
 from detector.types import Rates
@@ -26,7 +27,7 @@ MOST_GROUPS: Final = 200
 MOST_UNREADABLE: Final = 500
 LONGEST: Final = 200  # characters of a text of others
 STANDOUTS: Final = 3  # of each kind
-MORE: Final = 3  # times as many as by chance
+SELDOM: Final = 0.011  # a single track that is suspected stands out
 FOLDER: Final = "folder"
 BAR: Final = 100  # units of width
 UNREADABLE: Final = "unreadable"
@@ -134,9 +135,11 @@ def standouts(report: Report, rates: Rates) -> list[Standout]:
     """
 
     def stands_out(count: Count) -> bool:
-        by_chance = rates.suspected * count.tracks
-        more = count.outcomes[Outcome.SUSPECTED] > MORE * by_chance
-        return bool(count.outcomes[Outcome.IDENTIFIED] or count.marked or more)
+        suspected = count.outcomes[Outcome.SUSPECTED]
+        # how often so many are suspected of so many recordings by people
+        by_chance = bdtrc(suspected - 1, count.tracks, rates.suspected) if suspected else 1.0
+        certain = count.outcomes[Outcome.IDENTIFIED] or count.marked
+        return bool(certain or by_chance <= SELDOM)
 
     named = [kind for kind in KINDS if kind != FOLDER and any(c.name for c in report.counts[kind])]
     return [

@@ -72,7 +72,7 @@ def test_only_what_is_more_than_chance_stands_out() -> None:
             for n in range(tracks)
         ]
 
-    lines = [*files("By chance", 2, 87), *files("More", 3, 30)]
+    lines = [*files("By chance", 2, 87), *files("More", 3, 30), *files("One in many", 1, 25)]
     names = [(one.kind, one.count.name) for one in standouts(Report.of(lines, []), Rates())]
     assert names == [("artist", "More")]
     unnamed = [(one.model_copy(update={"artists": ()}), read) for one, read in lines]
