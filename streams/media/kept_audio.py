@@ -151,6 +151,11 @@ class Arriving:
         sha256 = self._digest.hexdigest()
         return KeptFile(sha256, self._size, self._kept.uri(sha256))
 
+    def reading(self) -> IO[bytes]:
+        """Open what has arrived for reading; the caller closes it."""
+        self._file.flush()
+        return self._path.open("rb")
+
     def keep(self) -> bool:
         """Give the file its name; return False where the same content lay there before."""
         self._file.flush()

@@ -166,6 +166,12 @@ class Settings(BaseSettings):
     link_days: int = Field(
         200, ge=1, le=3_650, description="days that a link of an artist is valid"
     )
+    appeal_file_mb: int = Field(
+        200, ge=1, le=2_000, description="MB of one file that an artist hands in"
+    )
+    appeal_files_mb: int = Field(
+        1_000, ge=1, le=100_000, description="MB of all files that are handed in about one upload"
+    )
     artist_url: str | None = Field(
         None,
         description="where artists reach their page, if not where browsers reach the console: a "

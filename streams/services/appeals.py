@@ -21,6 +21,7 @@ from streams.contract.records.reviews import (
     DECIDED_STATES,
     PENDING_STATES,
     AppealChanged,
+    AppealEvidence,
     AppealOutcome,
     AppealState,
     Appellant,
@@ -44,6 +45,7 @@ NEXT: Final[Mapping[str, tuple[AppealState, ...]]] = {
     "partially_overturned": ("external_dispute",),
 }
 MOST_BYTES: Final = 64 * 1024  # of one appeal: the evidence itself lies at its addresses
+MOST_CHARACTERS: Final = 10_000  # of its statement
 MOST_OF_DECISION: Final = 20  # open appeals about one decision
 MOST_OF_KEY: Final = 200  # open appeals by one key that is bound to distributors
 CHANGED_MEANWHILE: Final = (
@@ -183,6 +185,47 @@ def advance(ledger: Ledger, number: str, sequence: int, step: Step, user: User) 
             raise BadAppeal(*CHANGED_MEANWHILE)
         detail = {"state": step.state, "interim_relief": after.interim_relief}
         audit.append(connection, audit.Entry(user.user_id, "appeal_changed", number, detail))
+    return after
+
+
+def supplement(
+    ledger: Ledger, number: str, statement: str, evidence: Sequence[AppealEvidence], *, by: str
+) -> AppealChanged:
+    """Add a statement and evidence to an open appeal, for its appellant.
+
+    Where information was requested, the review goes on.
+
+    Raises:
+        BadAppeal: no such open appeal, or it becomes too large.
+    """
+    with ledger.transaction() as connection:
+        audit.lock(connection)  # of two at once, the second must see the first
+        before = find(connection, number)
+        if before.state not in PENDING_STATES:
+            raise BadAppeal("no_such_step", "this appeal has ended: nothing can be added")
+        both = f"{before.statement}\n\n{statement}" if statement else before.statement
+        if len(both) > MOST_CHARACTERS:
+            detail = f"all statements of an appeal have at most {MOST_CHARACTERS} characters"
+            raise BadAppeal("too_large", detail)
+        asked = before.state == "info_requested"
+        after = AppealChanged.model_validate(
+            before.model_dump()
+            | {
+                "change_id": appeal_change_id(number, before.sequence + 1),
+                "sequence": before.sequence + 1,
+                "state": "in_review" if asked else before.state,
+                "statement": both,
+                "evidence": (*before.evidence, *evidence),
+                "changed_by": by,
+                "changed_at": datetime.now(UTC),
+            }
+        )
+        if len(after.to_bytes()) > MOST_BYTES:
+            raise BadAppeal("too_large", f"an appeal has at most {MOST_BYTES} bytes")
+        if not outbox.publish(connection, topics.APPEALS_CHANGED, after):
+            raise BadAppeal(*CHANGED_MEANWHILE)
+        about = {"files": len(evidence), "state": after.state}
+        audit.append(connection, audit.Entry(by, "appeal_supplemented", number, about))
     return after
 
 

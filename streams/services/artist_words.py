@@ -144,9 +144,9 @@ def how_rare(language: str, rate: float) -> str:
     count = round(rate * 1_000)
     if count < 1:
         return translated(
-            language, N_("Of 1,000 recordings made by people, fewer than one looks like this.")
+            language, N_("This happens with fewer than 1 of 1,000 recordings made by people.")
         )
-    message = N_("Of 1,000 recordings made by people, about {count} look like this one too.")
+    message = N_("This happens with about {count} of 1,000 recordings made by people.")
     return translated(language, message, count=count)
 
 

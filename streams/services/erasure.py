@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from streams.media.artefacts import ArtefactStore, store_errors
-from streams.store import audit, erasure
+from streams.services.appeal_files import paths_of
+from streams.store import appeal_files, audit, erasure
 from streams.store.database import Ledger
 
 # Answers (answers/) are named by a hash, hold only scores, and are useless without these.
@@ -48,7 +49,9 @@ def erase(
     with ledger.reading() as connection:
         contents, shared = erasure.contents(connection, ids)
         known = erasure.known_tracks(connection, ids)
+        handed_in = appeal_files.own_contents(connection, ids)
     files = tuple(path for content in contents for path in _files(store, content))
+    files += tuple(paths_of(handed_in, store.root))
     if really:
         with store_errors():
             for path in files:

@@ -148,6 +148,20 @@ ARTIST_LINKS: Final = _table(
     optional("revoked_by"),
 )
 
+# Files that artists hand in. Their contents are in the artefact store, by SHA-256.
+APPEAL_FILES: Final = _table(
+    "appeal_files",
+    ids("file_id"),
+    words("link_id", "upload_id", "track_id"),
+    optional("appeal_id"),
+    words("name", "kind", "sha256"),
+    columns(Integer, "size"),
+    moments("added_at"),
+)
+
+Index("ix_appeal_files_upload", APPEAL_FILES.c.upload_id)
+Index("ix_appeal_files_track", APPEAL_FILES.c.track_id)
+Index("ix_appeal_files_content", APPEAL_FILES.c.sha256)
 for _name in ("decision", "upload", "track"):
     Index(f"ix_artist_links_{_name}", ARTIST_LINKS.c[f"{_name}_id"])
 Index("ix_sessions_user", SESSIONS.c.user_id)

@@ -241,6 +241,81 @@ def test_an_artist_appeals_and_is_right(
     expect(follows).to_have_text("Nothing is restricted or shown.")
 
 
+def test_a_musician_is_wrongly_marked_objects_on_a_phone_and_is_right(
+    installation: Installation, browser: Browser, admin: Page
+) -> None:
+    """From the link to the end: the page, a project file, a person, a mark that is gone."""
+    lea = somebody(installation, browser, admin, "Leo", "lead")
+    lea.goto(f"{installation.address}/tracks?search=Northern")
+    lea.locator("tbody a").first.click()
+    track = lea.url
+    lea.get_by_role("link", name="Link for the artist").click()
+    lea.get_by_role("button", name="Make it").click()
+    link = lea.locator(".secret").inner_text()
+
+    phone = {"width": 390, "height": 844}
+    artist, complaints = watched(browser, viewport=phone, has_touch=True, is_mobile=True)
+    artist.goto(link)
+    expect(artist.locator(".headline")).to_have_text("This recording is marked as made with AI")
+    expect(artist.locator("main")).to_contain_text("It stays online")
+    assert link.rpartition(".")[2] not in artist.url
+    assert faults_of(artist) == []
+    artist.get_by_role("button", name=re.compile("0:0")).first.click()
+    assert plays(artist)
+    artist.get_by_role("link", name="Object or correct it").click()
+    artist.get_by_label("No AI made any of the sound.").check()
+    artist.get_by_label("Tell us how you made it").fill("Modular synthesiser. <img src=x>")
+    project = {"name": "Northern.zip", "mimeType": "application/zip", "buffer": b"PK\x03\x04" * 99}
+    artist.locator("input[type=file]").set_input_files(project)  # type: ignore[arg-type]
+    artist.get_by_role("button", name="Send the objection").click()
+    expect(artist.get_by_role("status")).to_have_text("We have your objection.")
+    expect(artist.locator(".files")).to_contain_text("Northern.zip")
+    assert faults_of(artist) == []
+
+    lea.goto(f"{installation.address}/appeals")
+    lea.locator("tbody a", has_text="It is not AI").first.click()
+    with lea.expect_download() as download:
+        lea.get_by_role("link", name="Download").click()
+    assert download.value.path().read_bytes() == b"PK\x03\x04" * 99
+    for step in ("It is admissible", "Review it"):
+        lea.get_by_role("button", name=step).click()
+        expect(lea.get_by_role("status")).to_contain_text("Saved")
+    lea.get_by_label("They are right: the decision is reversed").check()
+    lea.get_by_label("none", exact=True).check()
+    lea.get_by_label("Reasons").fill("The project has every take.")
+    lea.get_by_role("button", name="Decide", exact=True).click()
+    expect(lea.locator(".headline").first).to_have_text("Decision overturned")
+    again(lea, track, "an appeal")
+
+    artist.reload()
+    settled = "Settled: this recording was not made with AI"
+    expect(artist.locator(".headline")).to_have_text(settled)
+    expect(artist.get_by_role("status")).to_have_text("You were right. The decision is reversed.")
+    expect(artist.locator("main")).to_contain_text("The project has every take.")
+    expect(artist.locator("main")).to_contain_text("Listeners see no note about AI.")
+    artist.get_by_role("link", name="Deutsch").click()
+    expect(artist.locator("main")).to_contain_text("Sie hatten recht.")
+    assert faults_of(artist) == []
+    assert artist.evaluate("document.documentElement.scrollWidth <= innerWidth"), "it is too wide"
+    assert complaints == []
+
+    lea.goto(f"{installation.address}/links")
+    lea.get_by_role("button", name="Revoke").first.click()
+    artist.reload()
+    expect(artist.get_by_role("alert")).to_contain_text("funktioniert nicht")
+
+
+def faults_of(page: Page) -> list[str]:
+    """What axe finds that is serious, in the light and in the dark."""
+    faults = []
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type] # one of the two
+        violations = Axe().run(page).response["violations"]
+        faults += [f"{one['id']}: {one['nodes'][0]['html'][:120]}" for one in violations
+                   if one["impact"] in SERIOUS]  # fmt: skip
+    return faults
+
+
 def test_an_admin_replays_a_dead_letter(installation: Installation, admin: Page) -> None:
     admin.goto(f"{installation.address}/admin/dead-letters")
     admin.locator("tbody a[href*='/ddl_']").last.click()

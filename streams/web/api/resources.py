@@ -14,6 +14,7 @@ from streams.media.artefacts import ArtefactStore
 from streams.media.fetch import Fetcher
 from streams.media.kept_audio import KeptUploads
 from streams.runtime.settings import Settings
+from streams.services import appeal_files
 from streams.services.artist_links import Refusals
 from streams.services.webhooks import Sender
 from streams.store import audit
@@ -83,6 +84,7 @@ class AppResources:
         self.fetcher = Fetcher.from_settings(settings)
         self.relay = Relay(self.ledger, settings)
         self.views = Views(self.ledger)
+        self.evidence = appeal_files.folder_of(self.uploads, settings)
         self.cache = Cache()
         self.refusals = Refusals(self.ledger)
         self.arrivals = Arrivals()
@@ -99,6 +101,7 @@ class AppResources:
         resources = cls(settings)
         audit.begin_key(resources.ledger)
         resources.uploads.clean()
+        appeal_files.clean(resources.ledger, resources.evidence)
         resources.views.start()
         if relaying:
             resources.relay.start()

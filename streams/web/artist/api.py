@@ -8,15 +8,19 @@ from typing import Annotated
 from anyio import to_thread
 from fastapi import APIRouter, Query, Response
 
-from streams.services import artist_page
+from streams.services import artist_appeals, artist_page
+from streams.services.artist_appeals import ArtistAppeals
 from streams.services.artist_links import LinkRefused
 from streams.services.artist_page import ArtistPage
-from streams.web.api.problems import documented
-from streams.web.artist import pages
-from streams.web.artist.guests import ApiGuest, not_valid, refuse_other
+from streams.web.api.multipart import FILE_BYTES
+from streams.web.api.pages import Id
+from streams.web.api.problems import ProblemError, documented
+from streams.web.artist import handing_in, pages
+from streams.web.artist.guests import ApiGuest, Guest, not_valid, refuse_other
 
 router = APIRouter(tags=["artist"])
 READ = documented(401, 404, 422, 429, 503)
+WRITE = documented(400, 401, 404, 413, 415, 422, 429, 503)
 Language = Annotated[str | None, Query(max_length=10, description="`en` or `de`")]
 OfDecision = Annotated[
     str | None, Query(max_length=256, description="refused where it is not the link's")
@@ -35,6 +39,51 @@ def show(guest: ApiGuest, lang: Language = None, decision_id: OfDecision = None)
         return artist_page.content(guest.resources.ledger, guest.link, guest.language)
     except LinkRefused:
         raise not_valid(guest.request) from None
+
+
+@router.get("/artist/appeals", responses=READ)
+def appeals(guest: ApiGuest, lang: Language = None) -> ArtistAppeals:
+    """Return the appeals of those who have links to this recording, and whether one can object."""
+    try:
+        return artist_appeals.overview(guest.resources.ledger, guest.link, guest.language)
+    except LinkRefused:
+        raise not_valid(guest.request) from None
+
+
+@router.post(
+    "/artist/appeals",
+    status_code=201,
+    responses=WRITE,
+    openapi_extra=handing_in.files_form("party", "grounds", "statement"),
+    max_body_size=FILE_BYTES,
+)
+async def receive(guest: ApiGuest, lang: Language = None) -> ArtistAppeals:
+    """Hand in an appeal with its files: project files, stems, session exports, documents.
+
+    `party` is `artist`, `label`, `distributor` or `rightsholder`. `part` (repeated) and `tools`
+    correct what was declared: which part AI made, and with what.
+    """
+    return await _hand_in(guest, handing_in.receive)
+
+
+@router.post(
+    "/artist/appeals/{appeal_id}",
+    responses=WRITE,
+    openapi_extra=handing_in.files_form(),
+    max_body_size=FILE_BYTES,
+)
+async def answer(guest: ApiGuest, appeal_id: Id, lang: Language = None) -> ArtistAppeals:
+    """Add a statement and files to an open appeal."""
+    return await _hand_in(guest, handing_in.answer(appeal_id))
+
+
+async def _hand_in(guest: Guest, act: handing_in.Act) -> ArtistAppeals:
+    appeal, _, fault = await handing_in.hand_in(guest, act)
+    if appeal is None:
+        raise ProblemError(422, "not_received", fault)
+    return await to_thread.run_sync(
+        artist_appeals.overview, guest.resources.ledger, guest.link, guest.language
+    )
 
 
 @router.get(

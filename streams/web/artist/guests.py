@@ -52,6 +52,7 @@ class Guest:
     language: str
     request: Request
     resources: AppResources
+    by_page: bool = True  # else by the API, where no other site can act for the guest
 
     def text(self, text: str, **values: object) -> str:
         """Return a marked text in the guest's language."""
@@ -69,7 +70,7 @@ class Guest:
 
     def check(self, csrf: str) -> None:
         """Raise ``ProblemError`` where a form does not come from the page of this link."""
-        if not hmac.compare_digest(csrf.encode(), self.csrf.encode()):
+        if self.by_page and not hmac.compare_digest(csrf.encode(), self.csrf.encode()):
             raise ProblemError(403, "old_page", self.text(OLD_PAGE))
 
 
@@ -144,7 +145,8 @@ class ByToken:
             raise ProblemError(401, "no_link", "the token of a link is missing", headers)
         token = credentials.credentials[: LONGEST + 1]
         link = open_token(request, token)
-        return Guest(link, token, language_of(request), request, resources_of(request))
+        resources = resources_of(request)
+        return Guest(link, token, language_of(request), request, resources, by_page=False)
 
 
 PageGuest = Annotated[Guest, Depends(ByCookie())]

@@ -1,16 +1,22 @@
 """Pages of artists for browsers: ``/artist/open/TOKEN`` leads to ``/artist/LINK_ID``."""
 
+from functools import partial
 from typing import Final
 
+from anyio import to_thread
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from detector.errors import BadInput
-from streams.services import artist_page, evidence_pictures
+from streams.services import appeal_files, artist_appeals, artist_page, evidence_pictures
 from streams.services.artist_links import LONGEST, PAGE, LinkRefused
 from streams.store import reviews
+from streams.web.api.multipart import FILE_BYTES
+from streams.web.api.pages import Id
 from streams.web.api.problems import ProblemError
-from streams.web.artist.guests import COOKIE, Guest, PageGuest, not_valid, open_token
+from streams.web.artist import handing_in
+from streams.web.artist.forms import HandedIn
+from streams.web.artist.guests import COOKIE, Form, Guest, PageGuest, not_valid, open_token
 from streams.web.artist.render import HEADERS, page
 from streams.web.console import audio, waveform
 from streams.web.console.render import set_cookie
@@ -36,18 +42,59 @@ def show(request: Request, guest: PageGuest) -> Response:
     return shown(request, guest)
 
 
-def shown(request: Request, guest: Guest, status: int = 200, *, fault: str = "") -> Response:
-    """Return the page of a link; ``fault``: what was wrong with a form."""
+def shown(
+    request: Request, guest: Guest, *, fault: str = "", draft: HandedIn | None = None
+) -> Response:
+    """Return the page of a link; ``fault``: what was wrong with a form, ``draft``: the form."""
     ledger = guest.resources.ledger
     try:
         content = artist_page.content(ledger, guest.link, guest.language)
         decision = artist_page.current_decision(ledger, guest.link)
+        overview = artist_appeals.overview(ledger, guest.link, guest.language)
     except LinkRefused:
         raise not_valid(request) from None
     with ledger.reading() as connection:
         fingerprint = reviews.fingerprint(connection, guest.link.upload_id)
     wave = waveform.of(guest.resources, fingerprint, decision)
-    return page(request, "page.html", status, guest=guest, content=content, wave=wave, fault=fault)
+    return page(
+        *(request, "page.html", 422 if fault else 200),
+        guest=guest,
+        content=content,
+        wave=wave,
+        overview=overview,
+        words=artist_appeals,
+        draft=draft or HandedIn(),
+        endings=",".join(f".{ending}" for ending in appeal_files.ENDINGS),
+        settings=guest.resources.settings,
+        fault=fault,
+    )
+
+
+@router.post("/{link_id}/object", max_body_size=FILE_BYTES)
+async def object_to_it(request: Request, guest: PageGuest) -> Response:
+    """Receive an appeal with its files."""
+    return await _hand_in(request, guest, handing_in.receive)
+
+
+@router.post("/{link_id}/answer/{appeal_id}", max_body_size=FILE_BYTES)
+async def answer(request: Request, guest: PageGuest, appeal_id: Id) -> Response:
+    """Add a text and files to an appeal."""
+    return await _hand_in(request, guest, handing_in.answer(appeal_id))
+
+
+async def _hand_in(request: Request, guest: Guest, act: handing_in.Act) -> Response:
+    appeal, form, fault = await handing_in.hand_in(guest, act)
+    if appeal is None:
+        return await to_thread.run_sync(partial(shown, request, guest, fault=fault, draft=form))
+    return RedirectResponse(f"{guest.path}#appeal", 303, HEADERS)
+
+
+@router.post("/{link_id}/files/{file_id}/remove")
+def remove(guest: PageGuest, file_id: Id, form: Form) -> Response:
+    """Remove a file that was not sent yet."""
+    resources = guest.resources
+    appeal_files.remove(resources.ledger, resources.evidence, guest.link, file_id)
+    return RedirectResponse(f"{guest.path}#object", 303, HEADERS)
 
 
 @router.get("/{link_id}/evidence.png")

@@ -36,7 +36,17 @@ PAGES: Final = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-PAGES.filters |= {"clock": clock}
+
+
+def size(count: int) -> str:
+    """Return a number of bytes in the largest unit that fits."""
+    for unit, factor in (("GB", 2**30), ("MB", 2**20), ("KB", 2**10)):
+        if count >= factor:
+            return f"{count / factor:.1f} {unit}"
+    return f"{count} B"
+
+
+PAGES.filters |= {"clock": clock, "size": size}
 
 
 def name_of(language: str) -> str:

@@ -1,5 +1,6 @@
 """Appeals: receive, show and decide them; never by the first reviewer of the track."""
 
+from pathlib import PurePosixPath
 from typing import Any, Final
 
 from fastapi import APIRouter
@@ -14,14 +15,17 @@ from streams.contract.records.reviews import (
     Appellant,
 )
 from streams.contract.vocabulary import STRICTNESS
-from streams.services import appeals, wording
+from streams.services import appeal_files, appeals, wording
 from streams.services.accounts import users
+from streams.services.appeal_files import AppealFile, BadFile
 from streams.services.appeals import APPELLANTS, GROUNDS, NEXT, BadAppeal, Step
+from streams.store import appeal_files as file_store
 from streams.store import appeals as appeal_store
 from streams.store import queries
 from streams.store import reviews as review_store
 from streams.web.api.pages import Cursor, Id, Term
 from streams.web.console import auth, waveform
+from streams.web.console.audio import PlayedPart
 from streams.web.console.auth import (
     CanDecideAppeals,
     CanRead,
@@ -94,6 +98,24 @@ def appeal(appeal_id: Id, visitor: CanRead) -> Response:
     return _appeal(appeal_id, visitor)
 
 
+@router.get("/appeals/files/{file_id}")
+def download(file_id: Id, visitor: CanDecideAppeals) -> Response:
+    """Return a file that was handed in, as a download that no browser opens by itself."""
+    resources = visitor.views("appeal_file_opened", file_id)
+    try:
+        file, source = appeal_files.reading(resources.ledger, resources.evidence, file_id)
+    except BadFile as error:
+        raise PageError(404, error.text) from error
+    ending = PurePosixPath(file.name).suffix.lower()
+    headers = {
+        "Content-Disposition": f'attachment; filename="{file.file_id}{ending}"',
+        "Content-Length": str(file.size),
+        "Content-Security-Policy": "sandbox; default-src 'none'",
+        "Cache-Control": "private, no-store",
+    }
+    return PlayedPart(source, file.size, 200, headers, "application/octet-stream")
+
+
 @router.post("/appeals/{appeal_id}/step")
 def step(appeal_id: Id, visitor: CanDecideAppeals, form: auth.Form) -> Response:
     """Move an appeal to its next state."""
@@ -135,6 +157,7 @@ def _appeal(appeal_id: str, visitor: Visitor, fault: str = "") -> Response:
         changes = appeal_store.history(connection, appeal_id)
         excluded = appeal_store.reviewers(connection, appeal.track_id, appeal.content_sha256)
         fingerprint = review_store.fingerprint(connection, appeal.upload_id)
+        handed_in = file_store.of_upload(connection, appeal.upload_id)
     visitor.must_not_be_blind(appeal.track_id)
     decision = queries.decision(resources.ledger, decision_id=appeal.decision_id)
     return visitor.page(
@@ -150,6 +173,9 @@ def _appeal(appeal_id: str, visitor: Visitor, fault: str = "") -> Response:
         pending=appeal.state in PENDING_STATES,
         decided=DECIDED_STATES,
         findings=FINDINGS,
+        files=[AppealFile.of(row) for row in handed_in if row.appeal_id == appeal_id],
+        of_files_listed=[appeal_files.ADDRESS + row.file_id for row in handed_in],
+        may_open=visitor.may("appeals"),
         may_decide=visitor.may("appeals") and visitor.user.user_id not in excluded,
         excluded=visitor.user.user_id in excluded,
         fault=fault,

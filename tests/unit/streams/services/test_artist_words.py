@@ -85,8 +85,8 @@ def test_the_headline_is_what_happens_and_the_reasons_are_what_is_known() -> Non
 
 
 def test_how_rare_a_trace_is_is_never_nothing() -> None:
-    assert "fewer than one" in artist_words.how_rare("en", 0.0001)
-    assert "about 3 look" in artist_words.how_rare("en", 0.003)
+    assert "fewer than 1" in artist_words.how_rare("en", 0.0001)
+    assert "about 3 of" in artist_words.how_rare("en", 0.003)
 
 
 def test_other_territories_are_named() -> None:
