@@ -17,7 +17,7 @@ from streams.web.api.problems import ProblemError
 from streams.web.artist import handing_in
 from streams.web.artist.forms import HandedIn
 from streams.web.artist.guests import COOKIE, Form, Guest, PageGuest, not_valid, open_token
-from streams.web.artist.render import HEADERS, page
+from streams.web.artist.render import HEADERS, SECRET_ADDRESS, page
 from streams.web.console import audio, waveform
 from streams.web.console.render import set_cookie
 
@@ -30,7 +30,7 @@ def open_link(request: Request, token: str) -> Response:
     """Open a link: set its cookie, and lead to the page without the token in its address."""
     link = open_token(request, token[: LONGEST + 1])
     path = f"{PAGE}/{link.link_id}"
-    answer = RedirectResponse(path, 303, HEADERS)
+    answer = RedirectResponse(path, 303, SECRET_ADDRESS)
     # Lax: who comes from a mail on the web comes from another site.
     set_cookie(request, answer, COOKIE, token, path=path, max_age=30 * DAY_S, samesite="lax")
     return answer

@@ -15,10 +15,13 @@ from streams.web.console.render import clock, set_cookie
 
 HERE: Final = Path(__file__).resolve().parent
 STATIC: Final = HERE / "static"
-HEADERS: Final = {  # the address of a link is a secret of its holder
-    "referrer-policy": "no-referrer",
+# The address of a page holds no secret. With "no-referrer", browsers would send forms without their
+# origin, as those of another site.
+HEADERS: Final = {
+    "referrer-policy": "same-origin",
     "x-robots-tag": "noindex, nofollow, noarchive",
 }
+SECRET_ADDRESS: Final = HEADERS | {"referrer-policy": "no-referrer"}
 NAMES: Final = {"en": "English", "de": "Deutsch"}
 
 
@@ -77,4 +80,6 @@ def page(
 
 def error_page(request: Request, status: int, message: str) -> Response:
     """Return an error as a plain page."""
-    return page(request, "error.html", status, message=message)
+    answer = page(request, "error.html", status, message=message)
+    answer.headers["referrer-policy"] = SECRET_ADDRESS["referrer-policy"]  # it may be a link's
+    return answer

@@ -28,7 +28,7 @@ def test_the_recording_is_played_where_it_is_kept(artist: Artist) -> None:
     hear(artist.console.resources.ledger, artist.decided, kept.sha256)
     part = client.get(f"{artist.path}/audio", headers={"Range": "bytes=4-7"})
     assert (part.status_code, part.content) == (206, bytes(range(4)))
-    assert part.headers["referrer-policy"] == "no-referrer"
+    assert part.headers["referrer-policy"] == "same-origin"
     assert artist.program().get("artist/audio").content[:4] == b"RIFF"
 
 
