@@ -309,7 +309,7 @@ def faults_of(page: Page) -> list[str]:
     """What axe finds that is serious, in the light and in the dark."""
     faults = []
     for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type] # one of the two
+        page.emulate_media(color_scheme=scheme)
         violations = Axe().run(page).response["violations"]
         faults += [f"{one['id']}: {one['nodes'][0]['html'][:120]}" for one in violations
                    if one["impact"] in SERIOUS]  # fmt: skip

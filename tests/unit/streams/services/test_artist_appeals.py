@@ -74,7 +74,7 @@ def test_only_what_is_open_is_objected_to_once(ledger: Ledger) -> None:
     for wrong in ({"grounds": "because"}, {"party": "king"}, {"statement": "  "}):
         fields = {"party": "artist", "grounds": "not_ai", "statement": HOW} | wrong
         with pytest.raises(BadAppeal):
-            artist_appeals.receive(ledger, link, **fields)  # type: ignore[arg-type]
+            artist_appeals.receive(ledger, link, **fields)
     assert artist_appeals.overview(ledger, link, "en").can_object
     object_to(ledger, link)
     assert not artist_appeals.overview(ledger, link, "en").can_object
@@ -87,7 +87,7 @@ def test_it_is_asked_for_more_answered_and_decided(ledger: Ledger) -> None:
     number = object_to(ledger, link)
     sequence = 0
     for state in ("admissible", "in_review", "info_requested"):
-        step = Step(state, interim_relief=True)  # type: ignore[arg-type] # a state
+        step = Step(state, interim_relief=True)
         sequence = appeals.advance(ledger, number, sequence, step, lead).sequence
     (shown,) = artist_appeals.overview(ledger, link, "en").appeals
     assert shown.needs_more
