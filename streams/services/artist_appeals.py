@@ -79,7 +79,10 @@ class HandedIn(BaseModel):
 
 
 class ArtistAppeal(BaseModel):
-    """An appeal as its side sees it: who decides it stays a pseudonym."""
+    """An appeal as its side sees it: who decides it stays unknown.
+
+    ``is_pending``: it is won, and the track is not decided again yet.
+    """
 
     appeal_id: str
     state: str
@@ -87,6 +90,7 @@ class ArtistAppeal(BaseModel):
     is_open: bool
     needs_more: bool
     is_won: bool
+    is_pending: bool
     grounds: str
     statement: str
     received_at: datetime
@@ -214,7 +218,7 @@ def overview(ledger: Ledger, link: ArtistLink, language: str) -> ArtistAppeals:
     files = [appeal_files.AppealFile.of(row) for row in rows]
     return ArtistAppeals(
         can_object=_can_object(decision, known),
-        appeals=[_shown(appeal, files, language) for appeal in known],
+        appeals=[_shown(appeal, files, decision, language) for appeal in known],
         unsent_files=[_file(file) for file in files if file.appeal_id is None],
     )
 
@@ -224,8 +228,12 @@ def _file(file: appeal_files.AppealFile) -> HandedIn:
 
 
 def _shown(
-    appeal: AppealChanged, files: list[appeal_files.AppealFile], language: str
+    appeal: AppealChanged,
+    files: list[appeal_files.AppealFile],
+    decision: TrackDecided,
+    language: str,
 ) -> ArtistAppeal:
+    is_won = appeal.state in ("overturned", "partially_overturned")
     grounds = GROUNDS.get(appeal.grounds, GROUNDS["procedural"])
     return ArtistAppeal(
         appeal_id=appeal.appeal_id,
@@ -233,7 +241,8 @@ def _shown(
         state_text=translated(language, STATES[appeal.state]),
         is_open=appeal.state in PENDING_STATES,
         needs_more=appeal.state == "info_requested",
-        is_won=appeal.state in ("overturned", "partially_overturned"),
+        is_won=is_won,
+        is_pending=is_won and decision.decision_id == appeal.decision_id,
         grounds=translated(language, grounds),
         statement=appeal.statement,
         received_at=appeal.received_at,
@@ -255,6 +264,7 @@ def _steps(appeal: AppealChanged, language: str) -> list[Step]:
         appeal.state in ("in_review", "info_requested"),
     )
     if not is_open:
+        looked_at = translated(language, N_("A person looked at it"))
         at = translated(language, N_("Decided on {day}"), day=day(language, appeal.changed_at))
         return [Step(text=text, status="past") for text in (handed_in, looked_at, at)]
     return [

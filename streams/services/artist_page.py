@@ -13,7 +13,7 @@ from streams.contract.records import TrackDecided, Upload, UploadReceived
 from streams.contract.records.policy import StatementWritten
 from streams.contract.translations import N_, translated
 from streams.services import artist_words
-from streams.services.artist_links import ArtistLink, LinkRefused
+from streams.services.artist_links import ArtistLink, LinkRefused, SignedLink
 from streams.store import queries, reviews, stored_records
 from streams.store.database import Ledger
 
@@ -138,6 +138,16 @@ def _statement(written: StatementWritten, language: str) -> Statement:
         object_until=written.redress.deadline,
         out_of_court=written.redress.out_of_court,
     )
+
+
+def statement_with(ledger: Ledger, signed: SignedLink) -> dict[str, str]:
+    """Return the statement of a link's decision by language, with the link in it; or nothing."""
+    decision = queries.decision(ledger, decision_id=signed.link.decision_id)
+    with ledger.reading() as connection:
+        written = queries.statement(connection, decision and decision.statement_id)
+    if written is None:
+        return {}
+    return {language: text_of(written, language, signed.url) for language in written.texts}
 
 
 def text_of(written: StatementWritten, language: str, url: str) -> str:

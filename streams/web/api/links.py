@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from streams.contract.records import Identifier
-from streams.services import artist_links
+from streams.services import artist_links, artist_page
 from streams.services.artist_links import ArtistLink, LinkSigner
 from streams.store import artist_links as link_store
 from streams.web.api import pages
@@ -47,12 +47,14 @@ class Link(BaseModel):
 class NewLink(BaseModel):
     """A new link. ``url`` is for the artist, ``token`` for the API: its holder may use it.
 
-    Neither is shown again.
+    Neither is shown again. ``statement`` is the statement of reasons by language, with the link in
+    it; empty where the decision restricts nothing.
     """
 
     link: Link
     url: str
     token: str
+    statement: dict[str, str]
 
 
 class LinkPage(BaseModel):
@@ -74,7 +76,10 @@ def make(resources: Resources, link_request: LinkRequest, caller: CanMakeLinks) 
         days=link_request.days,
         distributors=caller.distributors,
     )
-    return NewLink(link=Link.of(signed.link), url=signed.url, token=signed.token)
+    statement = artist_page.statement_with(resources.ledger, signed)
+    return NewLink(
+        link=Link.of(signed.link), url=signed.url, token=signed.token, statement=statement
+    )
 
 
 @router.get("/links", responses=documented(400, 401, 403, 422, 429, 503))

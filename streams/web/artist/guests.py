@@ -27,7 +27,7 @@ from streams.web.api.callers import RateLimit, address_of, too_many
 from streams.web.api.pages import Id
 from streams.web.api.problems import ProblemError
 from streams.web.api.resources import AppResources, resources_of
-from streams.web.console.auth import SAFE, same_origin
+from streams.web.console.auth import SAFE, PageError, same_origin
 
 PER_MINUTE: Final = 120  # requests from one address; a page is about six
 COOKIE: Final = "earmark_artist"
@@ -124,7 +124,10 @@ class ByCookie:
             raise refuse_other(request, link)
         guest = Guest(link, token, language_of(request), request, resources_of(request))
         if request.method not in SAFE:
-            same_origin(request)
+            try:
+                same_origin(request)
+            except PageError as error:
+                raise ProblemError(403, "foreign", guest.text(OLD_PAGE)) from error
             if "x-csrf-token" in request.headers:
                 guest.check(request.headers["x-csrf-token"])
         request.state.guest = guest

@@ -9,7 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
 
 from streams.contract.printing import on_a_page
-from streams.contract.translations import day, languages, translated
+from streams.contract.translations import N_, day, languages, translated
 from streams.web.artist.guests import LANGUAGE_COOKIE, Guest, language_of
 from streams.web.console.render import clock, set_cookie
 
@@ -22,6 +22,13 @@ HEADERS: Final = {
     "x-robots-tag": "noindex, nofollow, noarchive",
 }
 SECRET_ADDRESS: Final = HEADERS | {"referrer-policy": "no-referrer"}
+FAULTS: Final = {  # whatever was the reason
+    405: N_("There is no such page."),
+    410: N_("The audio is not kept here any more, so it cannot be played."),
+    429: N_("Too many requests. Wait a minute, then try again."),
+    500: N_("Something went wrong here. It is noted; please try again later."),
+    503: N_("Something is not available just now. Nothing was saved; please try again."),
+}
 NAMES: Final = {"en": "English", "de": "Deutsch"}
 
 
@@ -80,6 +87,7 @@ def page(
 
 def error_page(request: Request, status: int, message: str) -> Response:
     """Return an error as a plain page."""
+    message = translated(language_of(request), FAULTS[status]) if status in FAULTS else message
     answer = page(request, "error.html", status, message=message)
     answer.headers["referrer-policy"] = SECRET_ADDRESS["referrer-policy"]  # it may be a link's
     return answer

@@ -102,6 +102,8 @@ def test_it_is_asked_for_more_answered_and_decided(ledger: Ledger) -> None:
     won = appeals.advance(ledger, number, answered.sequence, Step("overturned", outcome), lead)
     (shown,) = artist_appeals.overview(ledger, link, "en").appeals
     assert (shown.is_won, shown.reasons) == (True, "The takes are all there.")
+    assert shown.is_pending, "it was not decided again yet"
+    assert shown.steps[1].text == "A person looked at it"
     assert [step.status for step in shown.steps] == ["past"] * 3
     with pytest.raises(BadAppeal, match="has ended"):
         artist_appeals.answer(ledger, link, number, "thank you")

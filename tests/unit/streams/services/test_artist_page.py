@@ -30,7 +30,11 @@ def test_the_page_holds_what_concerns_the_artist_alone(ledger: Ledger) -> None:
     written = decide(event, POLICY).statement
     assert written is not None
     project(ledger, [message(topics.STATEMENTS_WRITTEN, written, 9)])
-    link = artist_links.make(ledger, SIGNER, decided.decision_id, by="key_1").link
+    signed = artist_links.make(ledger, SIGNER, decided.decision_id, by="key_1")
+    link = signed.link
+    texts = artist_page.statement_with(ledger, signed)
+    assert set(texts) == {"en", "de"}
+    assert all(signed.url in text and "/artist/dec_" not in text for text in texts.values())
     page = artist_page.content(ledger, link, "de")
     assert (page.title, page.artists, page.language) == ("Song", ["A Singer"], "de")
     assert page.headline == "Diese Aufnahme ist als mit KI hergestellt gekennzeichnet"

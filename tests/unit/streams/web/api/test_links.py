@@ -22,6 +22,7 @@ def test_a_link_is_made_listed_without_its_token_and_revoked(console: Console) -
     assert made.status_code == 201, made.text
     link = made.json()["link"]
     assert made.json()["url"].endswith(f"/artist/open/{made.json()['token']}")
+    assert made.json()["statement"] == {}, "``tell`` writes none"
     assert made.json()["token"].startswith(f"{link['link_id']}.{decided.decision_id}.")
     listed = program.get("links", params={"decision_id": decided.decision_id})
     assert listed.json()["items"] == [link]
