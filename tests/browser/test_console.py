@@ -310,8 +310,7 @@ def faults_of(page: Page) -> list[str]:
     faults = []
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
-        violations = Axe().run(page).response["violations"]
-        faults += [f"{one['id']}: {one['nodes'][0]['html'][:120]}" for one in violations
+        faults += [f"{one['id']}: {one['nodes'][0]['html'][:120]}" for one in violations(page)
                    if one["impact"] in SERIOUS]  # fmt: skip
     return faults
 
