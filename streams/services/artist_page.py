@@ -144,7 +144,7 @@ def statement_with(ledger: Ledger, signed: SignedLink) -> dict[str, str]:
     """Return the statement of a link's decision by language, with the link in it; or nothing."""
     decision = queries.decision(ledger, decision_id=signed.link.decision_id)
     with ledger.reading() as connection:
-        written = queries.statement(connection, decision and decision.statement_id)
+        written = queries.statement(connection, decision.statement_id if decision else None)
     if written is None:
         return {}
     return {language: text_of(written, language, signed.url) for language in written.texts}
