@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import typer
 
-from deploy import reference_http, reference_rights
+from deploy import reference_errors, reference_http, reference_rights
 from deploy.glossary import TERMS
 from detector.audio.container import DEMUXERS
 from streams.cli import renamed
@@ -71,6 +71,13 @@ def pages() -> Mapping[str, str]:
             "`make run OUT=ends.jsonl` and `earmark submit FILES --out ends.jsonl` write one JSON "
             "object a line for each file, as it ends. The field `status` names its kind.",
             out_table(),
+        ),
+        "errors.md": _page(
+            "Reasons of errors",
+            "For ingest engineers and people on call.",
+            "A reason is one stable word: the label of a metric, a filter of dead letters, the "
+            "`code` of a problem. A sentence beside it names the case.",
+            reference_errors.body(_table),
         ),
         "policy.md": _page(
             "Policy",
