@@ -115,7 +115,7 @@ REQUESTS: Final[Mapping[str, tuple[str, ...]]] = {
     "Policies, rights, DDEX": (*("not_released", "wrong_snapshot", "wrong_rights", "wrong_ddex"),),
     "Links of artists": (
         *("links_off", "no_such_link", "tampered", "expired", "revoked", "erased"),
-        "too_many_links",
+        *("too_many_links", "other_decision"),
     ),
     "Operations": (
         *(
