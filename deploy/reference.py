@@ -10,6 +10,7 @@ from deploy.glossary import TERMS
 from detector.audio.container import DEMUXERS
 from streams.cli import renamed
 from streams.cli.main import app
+from streams.contract.json_schemas import schema
 from streams.contract.processes import PROCESSES
 from streams.contract.topics import DEAD_SUFFIX, TOPICS
 from streams.media.audio_formats import CONTAINERS
@@ -199,7 +200,30 @@ def _topics() -> str:
         )
         for topic in TOPICS
     )
-    return _table(("topic", "record", "key", "retention", "read by"), rows)
+    table = _table(("topic", "record", "key", "retention", "read by"), rows)
+    return "\n\n".join((table, "## Fields", *_fields()))
+
+
+def _fields() -> Iterator[str]:
+    """Yield a table for each record of the topics, and for each within them, once."""
+    written: set[str] = set()
+    for topic in TOPICS:
+        published = schema(topic.name)
+        parts = {published["title"]: published, **published.get("$defs", {})}
+        for name in sorted(parts, key=lambda name: name != published["title"]):
+            properties = parts[name].get("properties", {})
+            if not properties or name in written:
+                continue
+            written.add(name)
+            needed = parts[name].get("required", ())
+            yield f"### {name}"
+            yield _table(
+                ("field", "meaning"),
+                (
+                    (f"`{field}`{' (needed)' if field in needed else ''}", value["description"])
+                    for field, value in properties.items()
+                ),
+            )
 
 
 def _containers() -> str:

@@ -11,7 +11,7 @@ from typing import Any, Final
 import orjson
 
 from detector.errors import Fatal
-from streams.contract import dead_letters, topics
+from streams.contract import dead_letters, field_texts, topics
 from streams.contract.compatibility import ADVICE, breaks
 from streams.contract.records import Record
 from streams.contract.topics import RECORDS, TOPICS
@@ -21,6 +21,7 @@ ASYNCAPI: Final = "asyncapi.json"
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 JSON_SCHEMA: Final = "application/schema+json;version=2020-12"
 
+ORDER: Final = "Messages of one key are in one partition, and in order. They may come twice."
 HEADERS: Final = {
     dead_letters.PROCESSOR: "who could not process it",
     dead_letters.REASON: "a short stable code: missing_file, undecodable ...",
@@ -54,8 +55,17 @@ def schema(topic: str) -> dict[str, Any]:
     return {
         "$schema": DIALECT,
         "$id": f"urn:earmark:{topic}:v{version(record)}",
-        **record.model_json_schema(mode="validation"),
+        **_described(record.model_json_schema(mode="validation")),
     }
+
+
+def _described(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return a schema with a sentence for each field, of its own records and those within."""
+    for name, part in ((schema["title"], schema), *schema.get("$defs", {}).items()):
+        for field, value in part.get("properties", {}).items():
+            if text := field_texts.of(name, field):
+                value["description"] = text
+    return schema
 
 
 def asyncapi() -> dict[str, Any]:
@@ -81,6 +91,7 @@ def asyncapi() -> dict[str, Any]:
         ):
             channels[address] = {
                 "address": address,
+                "description": ORDER,
                 "messages": {message: {"$ref": f"#/components/messages/{message}"}},
                 "bindings": {"kafka": {"topic": address, "bindingVersion": "0.5.0"}},
             }

@@ -21,7 +21,7 @@ from streams.contract.vocabulary import NEUTRAL, Dimension, action
 
 
 class Actions(Record):
-    """What the platform does, dimension by dimension (domain: separate end dates later)."""
+    """What the platform does, dimension by dimension."""
 
     display: Annotated[str, action("display")] = NEUTRAL["display"]
     recommendation: Annotated[str, action("recommendation")] = NEUTRAL["recommendation"]
