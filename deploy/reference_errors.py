@@ -6,7 +6,7 @@ A test compares them with the codes that the code has (``BadInput`` and its kind
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final, NamedTuple
 
-Table = Callable[[Iterable[str], Iterable[Iterable[str]]], str]
+Table = Callable[[tuple[str, ...], Iterable[tuple[str, ...]]], str]
 
 
 class Reason(NamedTuple):
