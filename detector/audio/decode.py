@@ -208,13 +208,18 @@ class Decoder:
                 read.fail(packet)
                 continue
             for frame in frames:
-                if isinstance(frame, AudioFrame):
-                    if read.changes(frame) and looks < MAX_LOOKS:
-                        looks += 1
-                        link = self._next_link(descriptor, read, read.end_of(packet))
-                        if link is not None:
-                            break
-                    yield from self._within(self._joined.take(frame))
+                if not isinstance(frame, AudioFrame):
+                    continue
+                if self._joined.add(frame):  # it is like the one before
+                    if self._joined.is_full:
+                        yield from self._within(self._joined.full())
+                    continue
+                if read.changes(frame) and looks < MAX_LOOKS:
+                    looks += 1
+                    link = self._next_link(descriptor, read, read.end_of(packet))
+                    if link is not None:
+                        break
+                yield from self._within(self._joined.take(frame))
             read.take(packet)
         yield from self._within(self._joined.rest())
         if link is None:

@@ -1,4 +1,4 @@
-"""Frames of a stream that comes in arbitrary pieces, and what every transform of them needs."""
+"""Frames of a stream that comes in arbitrary pieces, and their window."""
 
 from dataclasses import dataclass, field
 
@@ -37,29 +37,6 @@ class Framer:
         return np.concatenate((np.empty(0, np.float32), *self._pieces))
 
 
-def overlapping(samples: FloatArray, size: int, hop: int) -> FloatArray:
-    """Return all frames [n, size] of the samples, ``hop`` apart, as a view without a copy."""
-    return np.lib.stride_tricks.sliding_window_view(samples, size)[::hop]
-
-
 def hann(length: int) -> NDArray[np.float64]:
     """Return the periodic Hann window [length]."""
     return np.hanning(length + 1)[:-1]
-
-
-def power_of(spectrum: NDArray[np.complex64]) -> FloatArray:
-    """Return the squared magnitude, with the same bits on every processor (unlike np.abs)."""
-    power: FloatArray = np.square(spectrum.real)
-    power += np.square(spectrum.imag)
-    return power
-
-
-def running_maximum(values: FloatArray, width: int) -> FloatArray:
-    """Return the largest of each ``width`` neighbours: [n, m] gives [n, m - width + 1]."""
-    most, span = values, 1
-    while 2 * span <= width:
-        most = np.maximum(most[:, :-span], most[:, span:])
-        span *= 2
-    if span == width:
-        return most
-    return np.maximum(most[:, : span - width], most[:, width - span :])

@@ -37,18 +37,49 @@ class Joiner:
     refused: int = 0
     """Frames that could not be joined."""
     refused_s: float = 0.0
-    seconds_by_rate: dict[int, float] = field(default_factory=dict)
+    _samples_by_rate: dict[int, int] = field(default_factory=dict)
     _fifo: AudioFifo = field(default_factory=AudioFifo)
     _resampler: AudioResampler | None = None
     _resamplers: int = 0
     _shape: tuple[str, str, int] = ("", "", 0)
+    _added_at_once: tuple[str, str, int] | None = None
+    """Shape of the last frame, where the next one like it needs no more than the FIFO."""
     _chunk: int = CHUNK_SAMPLES
     _time_base: Fraction = Fraction(1)
+
+    @property
+    def seconds_by_rate(self) -> dict[int, float]:
+        """How long was joined at which rate."""
+        return {rate: samples / rate for rate, samples in self._samples_by_rate.items()}
 
     @property
     def taken_s(self) -> float:
         """Seconds of all frames that were joined."""
         return sum(self.seconds_by_rate.values())
+
+    @property
+    def is_full(self) -> bool:
+        """Whether ``full`` has chunks."""
+        return self._fifo.samples >= self._chunk
+
+    def add(self, frame: AudioFrame) -> bool:
+        """Take a frame that is like the last one; return whether it is, else ``take`` it.
+
+        A track has seven thousand frames, nearly all of them like the last: no generator and no
+        call more than needed is made for them.
+        """
+        if (frame.format.name, frame.layout.name, frame.sample_rate) != self._added_at_once:
+            return False
+        frame.pts = None
+        frame.time_base = self._time_base
+        self._fifo.write(frame)
+        self._samples_by_rate[self.rate_hz] += frame.samples
+        return True
+
+    def full(self) -> Iterator[FloatArray]:
+        """Yield the chunks [channels, n] that are full."""
+        while self.is_full:
+            yield self._read(self._chunk)
 
     def take(self, frame: AudioFrame) -> Iterator[FloatArray]:
         """Yield the chunks [channels, n] that are full with this frame.
@@ -56,6 +87,7 @@ class Joiner:
         Raises:
             InvalidAudio: unsupported_format, where the first frame is no sound.
         """
+        self._added_at_once = None
         rate, channels = frame.sample_rate, frame.layout.nb_channels
         if self.samples == 0 and self._fifo.samples == 0:  # headers lie, the first frame does not
             self.rate_hz = self.rate_hz or rate
@@ -82,8 +114,9 @@ class Joiner:
         frame.pts = None  # the FIFO would insist on contiguous times; damaged files have none
         frame.time_base = self._time_base
         self._write(frame)
-        while self._fifo.samples >= self._chunk:
-            yield self._read(self._chunk)
+        if self._resampler is None:
+            self._added_at_once = shape
+        yield from self.full()
 
     def rest(self) -> Iterator[FloatArray]:
         """Yield what is left; the next frame begins anew."""
@@ -93,7 +126,7 @@ class Joiner:
         if self._fifo.samples:
             yield self._read(self._fifo.samples)
         self._fifo = AudioFifo()
-        self._shape = ("", "", 0)
+        self._shape, self._added_at_once = ("", "", 0), None
 
     def _write(self, frame: AudioFrame) -> None:
         if self._resampler is None:
@@ -104,7 +137,7 @@ class Joiner:
         else:
             self._write_resampled(frame)
         rate = frame.sample_rate
-        self.seconds_by_rate[rate] = self.seconds_by_rate.get(rate, 0.0) + frame.samples / rate
+        self._samples_by_rate[rate] = self._samples_by_rate.get(rate, 0) + frame.samples
 
     def _write_resampled(self, frame: AudioFrame | None) -> None:
         assert self._resampler is not None  # noqa: S101 - the callers have looked

@@ -84,13 +84,15 @@ class Progress:
 
     def take(self, packet: "Packet[AudioStream]") -> None:
         """Note a packet that was decoded."""
-        if packet.size:
+        size = packet.size
+        if size:
+            self._position, self._size = packet.pos, size
             if not self._bytes:
-                self._first = packet.pos or 0
-            self._bytes += packet.size
-            self._position, self._size = packet.pos, packet.size
-        self.failed_s += self.failed_last_s
-        self.failed, self.failed_last_s = False, 0.0
+                self._first = self._position or 0
+            self._bytes += size
+        if self.failed:
+            self.failed_s += self.failed_last_s
+            self.failed, self.failed_last_s = False, 0.0
 
     def fail(self, packet: "Packet[AudioStream]") -> None:
         """Note a packet that could not be decoded."""

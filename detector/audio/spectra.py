@@ -13,10 +13,10 @@ from itertools import pairwise
 from typing import Final
 
 import numpy as np
-import scipy.fft
 from numpy.typing import NDArray
 
-from detector.audio.framing import Framer, hann, overlapping, power_of, running_maximum
+from detector import kernels
+from detector.audio.framing import Framer, hann
 from detector.types import FloatArray
 
 BIN_HZ: Final = 44_100 / 16_384  # 2.69 Hz at any rate, so that templates line up
@@ -96,8 +96,7 @@ class Spectra:
         return level
 
     def _take(self, samples: FloatArray) -> None:
-        windowed = overlapping(samples, self._fft, self._hop) * self._window
-        power = power_of(scipy.fft.rfft(windowed))
+        power = kernels.chosen.power_spectra(samples, self._window, self._hop, self._fft // 2 + 1)
         self._take_shares(power)
         bands = np.add.reduceat(power[:, : self._band_end], self._band_starts, axis=1)
         self._take_levels(bands.astype(np.float64))
@@ -111,11 +110,10 @@ class Spectra:
         for start, end in pairwise(self._edges):  # a tenth of the time that one index takes
             first = self._nearest[start]
             near[:, start:end] = power[:, first : first + end - start]
-        highest = (near == running_maximum(padded, NEIGHBOURHOOD)) & (near > 0)
         level = np.floor((10 * np.log10(near[:, LEVEL_BINS].clip(min=1e-20))).mean(axis=1))
-        for row, step in zip(highest, level.astype(int).tolist(), strict=True):
+        for row, step in zip(padded, level.astype(int).tolist(), strict=True):
             counts = self._counts[step][: near.shape[1]]
-            np.add(counts, row, out=counts)
+            kernels.chosen.count_maxima(row, NEIGHBOURHOOD, counts)
             self._frames[step] += 1
 
     def _take_levels(self, bands: NDArray[np.float64]) -> None:

@@ -38,6 +38,10 @@ SHORT_LIST_HZ: Final = (
     44_100 / 2_048, 44_100 / 1_024, 44_100 / 512, 48_000 / 2_048,
     25.0, 50.0, 75.0, 100.0, 150.0, 200.0,
 )  # fmt: skip
+FIRST_ORDERS: Final = (1, 2, 3)
+FURTHER_ORDERS: Final = tuple(q for q in CONTRAST_ORDERS if q not in FIRST_ORDERS)
+EVERY_ORDER: Final = (1, *CONTRAST_ORDERS, *GUARD_ORDERS)
+DIGITS: Final = 4  # of a score
 SCALE_LOW: Final = 0.90
 SCALE_HIGH: Final = 1.10
 SCALE_STEP: Final = 5e-5  # natural logarithm: a bin at 1,500 Hz
@@ -113,7 +117,7 @@ def repeats(observation: Observation, scale: float) -> bool:
     geometry = observation.geometry
     z, allowed = _heights(observation), allowed_bins(geometry)
     for hz in SHORT_LIST_HZ:
-        means, lines = _means(z, allowed, geometry, hz * scale)
+        means, lines = _means(z, allowed, geometry, hz * scale, EVERY_ORDER)
         on = means.pop(1, 0.0)
         off = max(means.values(), default=0.0)
         if lines >= MIN_LINES and on * lines**0.5 > LOOP_FROM and off > GUARD_RATIO * on:
@@ -129,10 +133,11 @@ def _best(z: FloatArray, geometry: Geometry, rates: tuple[float, ...]) -> Scaled
     )
     fits = [ScaledPulse(0.0, rates[0], 1.0)]
     for bound, hz, scale in candidates[:CANDIDATES]:
-        if bound < ALIKE * fits[0].score:  # contrast and guard only take away
+        least = ALIKE * fits[0].score  # what scores less is neither the best nor like it
+        if bound < least:  # contrast and guard only take away
             break
-        score = _fine(z, allowed, geometry, hz * scale)
-        fits.append(ScaledPulse(round(score, 4), hz, round(scale, 5)))
+        score = _fine(z, allowed, geometry, hz * scale, least)
+        fits.append(ScaledPulse(score, hz, round(scale, 5)))
         fits.sort(key=lambda one: -one.score)
     best = fits[0]
     same = (one for one in fits if one.score >= ALIKE * best.score and one.stands_where(best))
@@ -188,25 +193,37 @@ def _coarse(z: FloatArray, geometry: Geometry, hz: float) -> list[tuple[float, f
     ]
 
 
-def _fine(z: FloatArray, allowed: NDArray[np.bool_], geometry: Geometry, hz: float) -> float:
-    """Return S at one rate, with contrast and ratio guard."""
-    means, lines = _means(z, allowed, geometry, hz)
-    on = means.get(1, 0.0)
+def _fine(
+    z: FloatArray, allowed: NDArray[np.bool_], geometry: Geometry, hz: float, least: float
+) -> float:
+    """Return S at one rate, with contrast and ratio guard; below ``least`` maybe more than S.
 
-    def between(orders: range) -> float:
-        return max((means[q] for q in orders if q in means), default=0.0)
+    Each further order can only raise ``off``, and the guard can only lower S. So a score of the
+    first orders that is below ``least`` proves that S is, too: the others, nine tenths of the
+    lines, are not looked at. Of most candidates none but the first ones are.
+    """
+    means, lines = _means(z, allowed, geometry, hz, FIRST_ORDERS)
+    on, off = means.pop(1, 0.0), max(means.values(), default=0.0)
+    off = max(off, 0.0)
+    if _contrast(on, off, lines) >= least:
+        means, _ = _means(z, allowed, geometry, hz, FURTHER_ORDERS)
+        off = max((off, *means.values()))
+    score = _contrast(on, off, lines)
+    if score <= GUARD_CAP or score < least:
+        return score
+    means, _ = _means(z, allowed, geometry, hz, tuple(GUARD_ORDERS))
+    return GUARD_CAP if max((off, *means.values())) > GUARD_RATIO * on else score
 
-    off = max(between(CONTRAST_ORDERS), 0.0)
-    score = (on - CONTRAST * off) * lines**0.5
-    if score > GUARD_CAP and max(off, between(GUARD_ORDERS)) > GUARD_RATIO * on:
-        score = GUARD_CAP
-    return float(score)
+
+def _contrast(on: float, off: float, lines: int) -> float:
+    return round(float((on - CONTRAST * off) * lines**0.5), DIGITS)
 
 
 @lru_cache(maxsize=8)
-def _fractions(lowest_hz: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _fractions(
+    lowest_hz: float, orders: tuple[int, ...]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return all p and q in lowest terms, q by q, as in ``lattice_bins``."""
-    orders = (1, *CONTRAST_ORDERS, *GUARD_ORDERS)
     index = [np.arange(int(HIGH_HZ * q / lowest_hz) + 2) for q in orders]
     index = [p[np.gcd(p, q) == 1] for p, q in zip(index, orders, strict=True)]
     order = np.repeat(orders, [len(p) for p in index])
@@ -214,10 +231,14 @@ def _fractions(lowest_hz: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
 
 def _means(
-    z: FloatArray, allowed: NDArray[np.bool_], geometry: Geometry, hz: float
+    z: FloatArray,
+    allowed: NDArray[np.bool_],
+    geometry: Geometry,
+    hz: float,
+    orders: tuple[int, ...],
 ) -> tuple[dict[int, float], int]:
-    """Return the mean of z at ``lattice_bins`` of each order, and how many order 1 has."""
-    index, order = _fractions(SCALE_LOW * SHORT_LIST_HZ[0])
+    """Return the mean of z at ``lattice_bins`` of each order, and how many lines order 1 has."""
+    index, order = _fractions(SCALE_LOW * SHORT_LIST_HZ[0], orders)
     at = index * (hz / order)
     inside = (at >= LOW_HZ) & (at < HIGH_HZ)
     position = np.rint(at[inside] / geometry.bin_hz).astype(np.int64)

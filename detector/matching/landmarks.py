@@ -18,8 +18,10 @@ import numpy as np
 import zstandard
 from numpy.typing import NDArray
 
-from detector.audio.framing import Framer, hann, overlapping, power_of, running_maximum
+from detector import kernels
+from detector.audio.framing import Framer, hann
 from detector.errors import SingleReason
+from detector.kernels.reference import overlapping, running_maximum
 from detector.types import FloatArray
 
 LANDMARKS_VERSION: Final = 1
@@ -166,12 +168,11 @@ class Landmarker:
         self._waiting = samples
 
     def _take(self, samples: FloatArray) -> None:
-        import scipy.fft  # here: most processes read landmarks and take none
-
         geometry = self._geometry
-        frames = overlapping(samples, geometry.fft, geometry.hop)
-        power = power_of(scipy.fft.rfft(frames * geometry.window)[:, : geometry.starts[-1] + 1])
-        levels = np.maximum.reduceat(power[:, :-1], geometry.starts[:-1], axis=1)
+        power = kernels.chosen.power_spectra(
+            samples, geometry.window, geometry.hop, int(geometry.starts[-1]) + 1
+        )
+        levels = kernels.chosen.range_maxima(power, geometry.starts)
         self._levels = np.concatenate((self._levels, levels))
         self._power = np.concatenate((self._power, power))
         if len(self._levels) > 2 * _SIDE_FRAMES:
@@ -219,7 +220,7 @@ class _Geometry:
     @classmethod
     @lru_cache(maxsize=16)
     def of(cls, native_hz: int) -> "_Geometry":
-        import scipy.fft
+        import scipy.fft  # here: most processes read landmarks and take none
 
         factor = max(1, round(native_hz / _RATE_HZ))
         rate = native_hz / factor

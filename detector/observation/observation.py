@@ -24,14 +24,15 @@ import safetensors.numpy
 import scipy.fft
 import zstandard
 from numpy.typing import NDArray
-from scipy.ndimage import rank_filter
 
-from detector.audio.framing import Framer, hann, power_of
+from detector import kernels
+from detector.audio.framing import Framer, hann
 from detector.audio.spectra import LTAS_FLOOR_DB, Spectra
 from detector.errors import ModelError
+from detector.kernels.reference import power_of
 from detector.observation.geometry import FILTER_TAPS, Geometry
 from detector.observation.storage import PEAK_S, unpack
-from detector.types import OBSERVATION_VERSION, FloatArray
+from detector.types import OBSERVATION_VERSION, BoolVector, FloatArray
 
 VERSION: Final = OBSERVATION_VERSION
 
@@ -39,6 +40,7 @@ VERSION: Final = OBSERVATION_VERSION
 GROUPS_HZ: Final = ((4_500.0, 8_000.0), (8_000.0, 12_000.0), (12_000.0, 16_000.0))
 POWER_FLOOR: Final = 1e-9
 EMPTY_BAND: Final = -17.0  # median ln power below which a filter has nothing to say
+STRIDE: Final = 16  # of the levels that are counted
 SHARPEN_HZ: Final = 5.5
 SHARPEN_QUANTILE: Final = 0.92
 SHARPEN_ABOVE_HZ: Final = 20.0
@@ -142,6 +144,27 @@ class Observation:
         )
 
 
+@dataclass(frozen=True)
+class _Half:
+    """Half a segment, whose sums serve two segments; see ``_count_loud``."""
+
+    levels: FloatArray
+    sums: FloatArray
+    loud: NDArray[np.intp]
+
+
+def _count_loud(levels: FloatArray) -> NDArray[np.intp]:
+    """Return how many of every sixteenth level [filters, n] are not those of an empty band."""
+    counts: NDArray[np.intp] = np.count_nonzero(levels[:, ::STRIDE] >= EMPTY_BAND, axis=1)
+    return counts
+
+
+def _enough(length: int) -> int:
+    """Return how many of them must be, for the lower median to be one: counted, not sorted."""
+    count = -(-length // STRIDE)
+    return count - (count - 1) // 2
+
+
 def quantise_timeline(timeline: FloatArray) -> NDArray[np.int8]:
     """Return the timeline in steps of 0.25 neper."""
     steps: NDArray[np.int8] = np.rint(timeline / _TIMELINE_STEP).clip(-20, 20).astype(np.int8)
@@ -162,7 +185,7 @@ class Observer:
         self._envelope = Framer(
             half * geometry.hop + geometry.taps - geometry.hop, half * geometry.hop
         )
-        self._last: FloatArray | None = None
+        self._last: _Half | None = None
         self._power = np.zeros((3, geometry.bins))
         self._count = np.zeros(3)
         self._timeline = bytearray()  # one piece: it would have to be copied to become one
@@ -185,13 +208,13 @@ class Observer:
         geometry = self.geometry
         if not self._timeline:  # shorter than a segment: use what there is, zero-padded
             rest = self._envelope.rest
-            pieces = [] if self._last is None else [self._last]
+            pieces = [] if self._last is None else [self._last.levels]
             if len(rest) >= geometry.taps:
                 pieces.append(self._log_envelope(rest))
             if pieces:
                 envelope = np.concatenate(pieces, axis=1)  # a copy
                 if envelope.shape[1] >= MIN_ENVELOPE_S * geometry.envelope_hz:
-                    self._take_segment(envelope)
+                    self._take_short(envelope)
         mean = self._power / self._count.clip(min=1)[:, None]
         shares, frames, ltas = self._spectra.finish()
         return Observation(
@@ -228,39 +251,48 @@ class Observer:
         geometry = self.geometry
         taps, hop = geometry.taps, geometry.hop
         count = (len(samples) - taps) // hop + 1
-        half = self._filters.shape[1] // 2
-        out = np.empty((half, count), np.float32)
         phases = taps // hop
+        parts = np.empty((phases, -(-count // phases), self._filters.shape[1]), np.float32)
         for phase in range(min(phases, count)):
-            frames = samples[phase * hop :][: (count - phase + phases - 1) // phases * taps]
+            rows = (count - phase + phases - 1) // phases
+            frames = samples[phase * hop :][: rows * taps].reshape(rows, taps)
             # frames times filters: the other way round the product takes twice the time
-            parts = frames.reshape(-1, taps) @ self._filters
-            np.square(parts, out=parts)
-            np.add(parts[:, :half].T, parts[:, half:].T, out=out[:, phase::phases])
-        out += np.float32(POWER_FLOOR)
-        return np.log(out, out=out)
+            np.matmul(frames, self._filters, out=parts[phase, :rows])
+        levels = kernels.chosen.filter_power(parts, count, POWER_FLOOR)
+        return np.log(levels, out=levels)
 
-    def _take_envelope(self, half: FloatArray) -> None:
+    def _take_envelope(self, levels: FloatArray) -> None:
+        """Add the segment of the half before and this one, ln power [filters, segment / 2]."""
+        half = _Half(levels, levels.sum(axis=1), _count_loud(levels))
         if self._last is not None:
-            self._take_segment(np.concatenate((self._last, half), axis=1))
+            self._take_segment(self._last, half)
         self._last = half
 
-    def _take_segment(self, envelope: FloatArray) -> None:
-        """Add one segment [filters, up to segment] to average and timeline; overwrites it."""
+    def _take_segment(self, first: "_Half", second: "_Half") -> None:
+        size, bins = self.geometry.segment, self.geometry.bins
+        means = (first.sums + second.sums) / np.float32(size)
+        halves = first.levels, second.levels
+        power = kernels.chosen.segment_power(halves, means, _hann(size), bins)
+        self._add(power, first.loud + second.loud >= _enough(size))
+
+    def _take_short(self, envelope: FloatArray) -> None:
+        """Add all there is [filters, n], shorter than a segment."""
+        length, bins = envelope.shape[1], self.geometry.bins
+        windowed = (envelope - envelope.mean(axis=1, keepdims=True)) * _hann(length)
+        power = power_of(scipy.fft.rfft(windowed, n=self.geometry.segment)[:, :bins])
+        self._add(power, _count_loud(envelope) >= _enough(length))
+
+    def _add(self, power: FloatArray, loud: BoolVector) -> None:
+        """Add the power [filters, bins] of a segment to average and timeline.
+
+        ``loud`` [filters]: which have something to say.
+        """
         geometry = self.geometry
-        if len(envelope) == 0:  # at 8 kHz and below no filter lies in any band
+        if len(power) == 0:  # at 8 kHz and below no filter lies in any band
             self._timeline += bytes(geometry.bins)
             return
-        some = envelope[:, ::16]
-        # the lower median is at least this; counted, not sorted
-        enough = some.shape[1] - (some.shape[1] - 1) // 2
-        heard = np.count_nonzero(some >= EMPTY_BAND, axis=1) >= enough
-        # in place: the caller has no other use for it, and new arrays of 2 MB cost page faults
-        envelope -= envelope.mean(axis=1, keepdims=True)
-        envelope *= _hann(envelope.shape[1])
-        power = power_of(scipy.fft.rfft(envelope, n=geometry.segment)[:, : geometry.bins])
         upper = power[:, geometry.bins // 8 :].mean(axis=1).clip(min=1e-20)
-        used = self._groups * heard
+        used = self._groups * loud
         totals = (used / upper) @ power  # [3, bins]
         counts = used.sum(axis=1)
         self._power += totals
@@ -281,8 +313,8 @@ def sharpen(power: FloatArray, geometry: Geometry) -> FloatArray:
     """
     log = np.log(power.clip(min=1e-12))
     width = 2 * round(SHARPEN_HZ / geometry.bin_hz) + 1
-    rank = round(SHARPEN_QUANTILE * (width - 1))
-    rows = [rank_filter(row, rank=rank, size=width, mode="nearest") for row in log]
+    largest = width - round(SHARPEN_QUANTILE * (width - 1))
+    rows = [kernels.chosen.ranked(row, largest, width) for row in log]
     lines: FloatArray = log - np.stack(rows)
     lines[:, : round(SHARPEN_ABOVE_HZ / geometry.bin_hz)] = 0
     return lines

@@ -65,6 +65,7 @@ from models.training.metrics import (
 from models.training.scoring import Population, Scored, assessable, populations, score_all
 
 CODE: Final = (  # packages, with those inside them, whose code decides what a model is
+    "detector.kernels",
     "detector.audio",
     "detector.observation",
     "detector.evidence",

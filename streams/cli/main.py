@@ -64,7 +64,10 @@ app = typer.Typer(
 def _version(asked: bool) -> None:
     if asked:
         release, python = version("earmark"), platform.python_version()
-        sys.stdout.write(f"earmark {release} (Python {python})\n")
+        from detector import kernels  # numpy is loaded where it is asked for
+
+        made = f"kernels by {kernels.chosen.name}"
+        sys.stdout.write(f"earmark {release} (Python {python}, {made})\n")
         raise typer.Exit
 
 

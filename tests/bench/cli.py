@@ -35,6 +35,14 @@ def decode(audio: _Audio = None, rounds: _Rounds = 5, json: _Json = False) -> No
 
 
 @app.command()
+def peers(audio: _Audio = None, rounds: _Rounds = 5, json: _Json = False) -> None:
+    """A track beside fpcalc, ffmpeg, librosa, torchaudio, if installed."""
+    from tests.bench.peers import bench_peers
+
+    _say(bench_peers(audio or _track(".mp3"), rounds), json)
+
+
+@app.command()
 def stages(audio: _Audio = None, rounds: _Rounds = 5, json: _Json = False) -> None:
     """Where the CPU of one track goes, against decoding it to nothing."""
     from detector.assessment.model import Model

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from tests.bench.events import event
 from tests.bench.files import copies
 from tests.bench.ledger import bench_ledger
 from tests.bench.measure import by_turns, cpu_here, cpu_of, cpu_of_tree, memory_mb
+from tests.bench.peers import EARMARK, FPCALC, bench_peers
 from tests.bench.policy import bench_policy, filled
 from tests.bench.score import bench_score
 from tests.bench.stages import SUM, bench_stages
@@ -154,3 +156,15 @@ def test_what_a_ledger_benchmark_writes_is_there(tmp_path: Path) -> None:
         assert database.execute("SELECT count(*) FROM analyses").fetchone() == (12 * 11,)
     assert report["decisions_per_second"] > 0
     assert report["slower_when_full"] > 0
+
+
+def test_a_peer_that_is_not_here_is_named(track: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    which = shutil.which
+    monkeypatch.setattr(shutil, "which", lambda name: None if name == "fpcalc" else which(name))
+    monkeypatch.setitem(sys.modules, "librosa", None)  # importing it fails
+    report = bench_peers(track, 1)
+    assert report.rows[0].ratio == 1.0
+    assert EARMARK in {row.name for row in report.rows}
+    assert FPCALC not in {row.name for row in report.rows}
+    assert any("no fpcalc here: fpcalc is not installed" in note for note in report.notes)
+    assert any("no librosa here" in note for note in report.notes)

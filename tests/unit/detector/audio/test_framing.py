@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.ndimage import maximum_filter1d
 
-from detector.audio.framing import Framer, overlapping, running_maximum
+from detector.audio.framing import Framer
 from detector.audio.samples import to_mono
+from detector.kernels.reference import overlapping
 
 
 @given(st.lists(st.integers(0, 40), max_size=12), st.integers(1, 9), st.integers(1, 9))
@@ -25,15 +25,6 @@ def test_frames_are_those_of_the_whole(lengths: list[int], size: int, hop: int) 
     assert framer.rest.tolist() == samples[count * hop :].tolist()
     if count:
         assert np.array_equal(overlapping(samples, size, hop), np.stack(result))
-
-
-@pytest.mark.parametrize("width", [1, 2, 3, 13, 16, 19, 23])
-def test_the_running_maximum_is_scipys(width: int) -> None:
-    values = np.random.default_rng(width).standard_normal((5, 90)).astype(np.float32)
-    left = width // 2
-    expected = maximum_filter1d(values, width, axis=1)[:, left : left + 90 - width + 1]
-    assert np.array_equal(running_maximum(values, width), expected)
-    assert np.array_equal(running_maximum(values.T.copy().T, width), expected)
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 6])

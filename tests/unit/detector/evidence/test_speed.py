@@ -4,10 +4,20 @@ import numpy as np
 import pytest
 import torch
 import torchaudio.functional
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from detector.evidence import speed
-from detector.evidence.clock import allowed_bins, lattice_bins
-from detector.evidence.speed import ScaledPulse, repeats, search
+from detector.evidence.clock import (
+    CLIP,
+    CONTRAST,
+    CONTRAST_ORDERS,
+    GUARD_CAP,
+    GUARD_RATIO,
+    allowed_bins,
+    lattice_bins,
+)
+from detector.evidence.speed import SHORT_LIST_HZ, ScaledPulse, repeats, search
 from detector.observation.geometry import Geometry
 from detector.observation.observation import Observation, Observer
 from detector.types import FloatArray
@@ -92,11 +102,41 @@ def test_all_orders_at_once_are_those_one_by_one() -> None:
         geometry = Geometry(rate)
         z, allowed = rng.random(geometry.bins).astype(np.float32), allowed_bins(geometry)
         for hz in (19.4, 25.0 * 1.013, 86.2, 219.9):
-            means, lines = speed._means(z, allowed, geometry, hz)
+            means, lines = speed._means(z, allowed, geometry, hz, speed.EVERY_ORDER)
             bins = {q: lattice_bins(geometry, allowed, hz, q) for q in range(1, 25)}
             assert lines == len(bins[1])
             expected = {q: float(z[at].mean()) for q, at in bins.items() if len(at)}
             assert means == pytest.approx(expected, rel=1e-6)
+
+
+def in_full(z: FloatArray, geometry: Geometry, hz: float) -> float:
+    """S at one rate by the docstring of the clock, with all orders always."""
+    allowed = allowed_bins(geometry)
+    means, lines = speed._means(z, allowed, geometry, hz, speed.EVERY_ORDER)
+    on = means.get(1, 0.0)
+    off = max(0.0, *(means.get(q, 0.0) for q in CONTRAST_ORDERS))
+    score = float((on - CONTRAST * off) * lines**0.5)
+    between = max((mean for q, mean in means.items() if q > 1), default=0.0)
+    if score > GUARD_CAP and max(off, between) > GUARD_RATIO * on:
+        score = GUARD_CAP
+    return round(score, speed.DIGITS)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.sampled_from([0.0, 0.3, 2.0]), st.sampled_from([1, 2, 12]))
+def test_what_is_left_out_changes_no_answer(seed: int, height: float, order: int) -> None:
+    """Of noise, of a clock at an altered speed, and of a loop, which has lines between, too."""
+    rng = np.random.default_rng(seed)
+    geometry = Geometry(RATE_HZ)
+    z = rng.normal(0, 0.5, geometry.bins).clip(*CLIP).astype(np.float32)
+    hz = float(rng.choice(SHORT_LIST_HZ) * rng.uniform(0.91, 1.09))
+    z[lattice_bins(geometry, allowed_bins(geometry), hz / order, 1)] += np.float32(height)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            speed, "_fine", lambda z, allowed, geometry, hz, least: in_full(z, geometry, hz)
+        )
+        full = speed._best(z, geometry, SHORT_LIST_HZ)
+    assert speed._best(z, geometry, SHORT_LIST_HZ) == full
 
 
 def observed(samples: FloatArray) -> Observation:
