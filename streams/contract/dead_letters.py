@@ -185,18 +185,20 @@ class Limit:
     """Share of dead letters over the last ``window`` events; judged once it is full.
 
     It guards against the bad deploy that would drain a whole topic into its dead letters. The
-    sender with most of them is left out, so that one sender alone stops no process. Where hardly
-    anything is left, the reasons in ``OURS`` decide, and how the last events of other senders
-    ended in this process: our own fault would end those, too. A process in which nothing has ended
+    sender with most of them is left out, so that one sender alone stops no process, and so are
+    unknown ones, of whom nothing ended well yet in this process: names are cheap. Where hardly
+    anything is left, the reasons in ``OURS`` decide, and how the last events of known senders
+    ended: our own fault would end those, too. A process in which nothing has ended
     well yet is judged after a quarter of the window: each start of a broken deployment costs so
-    many events, and each end of a pause. Where one sender with a name has sent nearly all, only the
-    reasons in ``OURS`` count then, too: a worker that starts beside its flood holds up no other.
+    many events, and each end of a pause. Where one sender with a name, or unknown ones beside known
+    ones, have sent nearly all, only the reasons in ``OURS`` count then, too: a worker that
+    starts beside their flood holds up no other.
     """
 
     share: float
     window: int
     _recent: deque[tuple[str, bool] | None] = field(default_factory=deque)  # sender, ours
-    _ends: dict[str, deque[bool]] = field(default_factory=dict)  # of each sender: dead letters
+    _ends: dict[str, deque[bool]] = field(default_factory=dict)  # of known senders: dead letters
     _proved: bool = False  # something has ended well
 
     def count(self, reason: str | None = None, sender: str = "") -> str | None:
@@ -209,7 +211,7 @@ class Limit:
         self._proved = self._proved or reason is None
         events, is_full = len(self._recent), len(self._recent) > self.window
         is_proof = events > max(MIN_PROOF, self.window // 4) and self._judged() == 1
-        if not self._proved and (is_proof or (is_full and not self._is_of_one())):
+        if not self._proved and (is_proof or (is_full and not self._is_flood())):
             self._recent.clear()
             return f"the first {events} events since the start or the last pause are dead letters"
         if not is_full:
@@ -225,26 +227,40 @@ class Limit:
             f"{share:.0%} (limit {self.share:.0%})"
         )
 
-    def _is_of_one(self) -> bool:
-        """Whether hardly any event is of another than one known sender, and our side seems well."""
-        senders = Counter(one[0] for one in self._recent if one is not None)
-        (sender, most), *_ = senders.most_common(1) or [("", 0)]
-        lone = sender != "" and len(self._recent) - most < MIN_PROOF
-        return lone and self._judged() <= self.share
+    def _is_flood(self) -> bool:
+        """Whether a named sender, or unknown ones, sent nearly all, and our side seems well."""
+        sender, left_out = self._left_out()
+        is_named = sender != "" and len(self._recent) - left_out < MIN_PROOF
+        return is_named and self._judged() <= self.share
 
     def _judged(self) -> float:
         """Return the share that counts."""
         dead = [one for one in self._recent if one is not None]
-        (sender, worst), *_ = Counter(sender for sender, _ in dead).most_common(1) or [("", 0)]
-        others = len(self._recent) - worst
+        sender, left_out = self._left_out()
+        others = len(self._recent) - left_out
         if others >= MIN_PROOF:
-            return (len(dead) - worst) / others
+            return (len(dead) - left_out) / others
         ours = sum(ours for _, ours in dead) / len(self._recent)
-        named = (ends for name, ends in self._ends.items() if name not in ("", sender))
-        ends = [*chain.from_iterable(named)]
+        known = (ends for name, ends in self._ends.items() if name not in ("", sender))
+        ends = [*chain.from_iterable(known)]
         return min(ours, sum(ends) / len(ends)) if ends else ours
 
+    def _left_out(self) -> tuple[str, int]:
+        """Return the sender with most dead letters, and how many are its own or of unknown ones.
+
+        Where no other sender is known by name, unknown ones are judged.
+        """
+        counts = Counter(one[0] for one in self._recent if one is not None)
+        (sender, most), *_ = counts.most_common(1) or [("", 0)]
+        if self._ends.keys() <= {"", sender}:
+            return sender, most
+        del counts[sender]
+        unknown = (n for name, n in counts.items() if name and name not in self._ends)
+        return sender, most + sum(unknown)
+
     def _remember(self, sender: str, dead: bool) -> None:
+        if dead and sender not in self._ends:
+            return
         ends = self._ends.pop(sender, deque(maxlen=MIN_PROOF))
         self._ends[sender] = ends  # the latest is the last
         ends.append(dead)

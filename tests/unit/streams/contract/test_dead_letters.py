@@ -59,6 +59,10 @@ def count(limit: Limit, times: int, reason: str | None = None, *senders: str) ->
         assert limit.count(reason, senders[number % len(senders)] if senders else "") is None
 
 
+def ends_of(limit: Limit, times: int, sender: str) -> list[str | None]:
+    return [limit.count("unexpected_error", sender) for _ in range(times)]
+
+
 def test_the_limit_pauses_a_deploy_that_kills_everything() -> None:
     limit = Limit(share=0.5, window=40)
     count(limit, 1)
@@ -133,6 +137,25 @@ def test_an_error_that_one_sender_provokes_stops_no_other() -> None:
         limit.count(None, "good")
     count(limit, 9, "unexpected_error", "good")  # now our side fails, and ends those of others, too
     assert "199 of the last 200" in (limit.count("unexpected_error", "good") or "")
+
+
+@pytest.mark.parametrize("reason", ["missing_file", "unexpected_error"])
+def test_a_flood_under_many_names_stops_nobody(reason: str) -> None:
+    limit = Limit(share=0.9, window=200)
+    limit.count(None, "good")
+    unknown = [f"unknown {number}" for number in range(400)]
+    for _ in range(5):
+        count(limit, 400, reason, *unknown)
+        count(limit, 1, None, "good")
+    assert "199 of" in (next(filter(None, ends_of(limit, 20, "good"))) or ""), "our side fails"
+
+
+def test_a_flood_under_many_names_is_paused_where_nobody_is_known() -> None:
+    """It may be a bad deployment: how known senders end is the only difference."""
+    limit = Limit(share=0.9, window=20)
+    limit.count()
+    names = [str(number) for number in range(100)]
+    assert any(limit.count("missing_file", name) for name in names)
 
 
 def test_reasons_of_our_side_count_for_every_sender() -> None:
