@@ -113,9 +113,11 @@ REQUESTS: Final[Mapping[str, tuple[str, ...]]] = {
         *("no_folder", "no_such_certificate", "nothing_named", "wrong_arguments"),
     ),
     "Policies, rights, DDEX": (*("not_released", "wrong_snapshot", "wrong_rights", "wrong_ddex"),),
-    "Links of artists": (
+    "The artist's page": (
         *("links_off", "no_such_link", "tampered", "expired", "revoked", "erased"),
         *("too_many_links", "other_decision"),
+        *("no_statement", "bad_grounds", "nothing_to_object"),
+        *("bad_kind", "bad_content", "too_many_files"),
     ),
     "Operations": (
         *(
