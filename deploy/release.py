@@ -9,6 +9,7 @@ environment, by the tested versions (constraints.txt), and decides about the syn
 """
 
 import hashlib
+import os
 import re
 import shutil
 import subprocess
@@ -16,6 +17,7 @@ import sys
 import tarfile
 import tempfile
 import venv
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -74,19 +76,23 @@ def check_chart(clone: Path, version: str) -> None:
 
 
 def build(clone: Path, out: Path) -> None:
-    """Write wheel and sdist of both distributions to a folder.
+    """Write wheels and sdist of both distributions to a folder.
+
+    Of earmark there are two wheels where a C compiler is: with compiled kernels, for this kind of
+    machine, and a pure one for all others.
 
     Raises:
         ReleaseError: a wheel from an sdist differs from that of the clone.
     """
     for source in (clone, clone / "models"):
-        _hatch(source, out, "sdist", "wheel")
+        _hatch(source, out, "sdist")
+        _wheels(source, out)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for sdist in out.glob("*.tar.gz"):
             with tarfile.open(sdist) as archive:
                 archive.extractall(folder, filter="data")
-            _hatch(folder / sdist.name.removesuffix(".tar.gz"), folder, "wheel")
+            _wheels(folder / sdist.name.removesuffix(".tar.gz"), folder)
         for wheel in out.glob("*.whl"):
             if (folder / wheel.name).read_bytes() != wheel.read_bytes():
                 raise ReleaseError(f"{wheel.name}: the sdist gives another one")
@@ -149,7 +155,7 @@ def release(root: Path, out: Path) -> Path:
         text = notes((clone / CHANGELOG).read_text(), version)
         check_chart(clone, version)
         build(clone, made)
-        python = installed(made / _wheel(version), clone, temporary / "bare")
+        python = installed(_best_wheel(made, version), clone, temporary / "bare")
         sys.stdout.write(try_out(python, version, temporary))
         sbom(python, temporary / "sbom", made / f"earmark-{version}.cdx.json")
         (made / "RELEASE-NOTES.md").write_text(text)
@@ -160,22 +166,36 @@ def release(root: Path, out: Path) -> Path:
     return folder
 
 
-def _wheel(version: str) -> str:
-    return f"earmark-{version}-py3-none-any.whl"
+def _best_wheel(folder: Path, version: str) -> Path:
+    """Return the wheel that pip would choose here."""
+    wheels = folder.glob(f"earmark-{version}-*.whl")
+    return max(wheels, key=lambda wheel: not wheel.stem.endswith("-any"))
 
 
-def _hatch(source: Path, out: Path, *targets: str) -> None:
-    chosen = [word for target in targets for word in ("-t", target)]
-    _run(sys.executable, "-m", "hatchling", "build", *chosen, "-d", out.resolve(), where=source)
+def _wheels(source: Path, out: Path) -> None:
+    _hatch(source, out, "wheel", CC="no-compiler")
+    _hatch(source, out, "wheel")
+
+
+def _hatch(source: Path, out: Path, target: str, **variables: str) -> None:
+    command = (sys.executable, "-m", "hatchling", "build", "-t", target, "-d", out.resolve())
+    _run(*command, where=source, variables=variables)
 
 
 def _git(clone: Path, *words: str) -> str:
     return _run("git", "-C", clone, *words).strip()
 
 
-def _run(*command: str | Path, where: Path | None = None) -> str:
+def _run(
+    *command: str | Path, where: Path | None = None, variables: Mapping[str, str] | None = None
+) -> str:
     done = subprocess.run(
-        [str(word) for word in command], cwd=where, capture_output=True, text=True, check=False
+        [str(word) for word in command],
+        cwd=where,
+        env=os.environ | (variables or {}),
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode != 0:
         raise ReleaseError(f"{' '.join(map(str, command))}\n{done.stdout}{done.stderr}")
