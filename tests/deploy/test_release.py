@@ -70,10 +70,10 @@ def test_a_tag_names_the_version_and_a_clone_without_tags_has_one(
     out = tmp_path / "out"
     release.build(clone, out)  # each wheel from its sdist is compared with that of the clone
     names = {f"earmark-7.8.9{end}" for end in ("-py3-none-any.whl", ".tar.gz")}
-    wanted = names | {name.replace("earmark-", "earmark_train-") for name in names}
+    expected = names | {name.replace("earmark-", "earmark_train-") for name in names}
     written = {path.name for path in out.iterdir()}
-    assert wanted <= written
-    assert len(written - wanted) <= 1  # with compiled kernels, where a C compiler is
+    assert expected <= written
+    assert len(written - expected) <= 1  # with compiled kernels, where a C compiler is
     with zipfile.ZipFile(out / "earmark_train-7.8.9-py3-none-any.whl") as archive:
         metadata = message_from_bytes(archive.read("earmark_train-7.8.9.dist-info/METADATA"))
     assert "earmark[gpu]==7.8.9" in (metadata.get_all("Requires-Dist") or ())
