@@ -1,7 +1,7 @@
 """Every action of the console stands in the audit log, by whom and on what."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 import sqlalchemy
@@ -26,6 +26,8 @@ NOTED = {
     "/tasks/{task_id}/put-back": {"task_put_back"},
     "/tasks/{task_id}/verdict": {"verdict_given"},
     "/verdicts/{verdict_id}/undo": {"verdict_undone"},
+    "/links": {"artist_link_made"},
+    "/links/{link_id}/revoke": {"artist_link_revoked"},
     "/appeals": {"appeal_received"},
     "/appeals/{appeal_id}/step": {"appeal_changed"},
     "/quality/second": {"second_reviews_opened"},
@@ -42,6 +44,11 @@ NOTED = {
 
 def test_the_table_is_of_all_actions() -> None:
     assert NOTED.keys() == {path for method, path in PAGE_ROUTES if method == "POST"}
+
+
+@pytest.fixture
+def console(opened: Callable[..., Console], url: str) -> Console:
+    return opened(url, link_key="k" * 40)
 
 
 @pytest.fixture
@@ -86,6 +93,11 @@ def actions(console: Console, admin: Browser) -> Iterator[tuple[str, str, Mappin
     assert page is not None
     step = {"state": "admissible", "sequence": "0"}
     yield "/appeals/{appeal_id}/step", f"{page[0]}/step", step
+    shown = admin.submit("/links", decision=other.decision_id).text
+    yield "/links", "/links", {"decision": other.decision_id}
+    link = re.search(r"/artist/open/(lnk_\w+)\.", shown)
+    assert link is not None
+    yield "/links/{link_id}/revoke", f"/links/{link[1]}/revoke", {}
     golden = {"upload_id": other.upload_id, "extent": "None", "why": "we recorded it"}
     yield "/quality/golden", "/quality/golden", golden
     yield "/quality/golden", "/quality/golden", {"what": "give"}
