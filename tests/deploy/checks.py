@@ -215,6 +215,8 @@ def _of_environment(
                 yield f"{name}: {key} names {value}, where nothing is mounted"
             (files / Path(value).name).write_text("text")
             variables[key] = str(files / Path(value).name)
+    if (link_key := PREFIX + "LINK_KEY") in variables:
+        variables[link_key] *= 8  # a short one would be refused
     try:
         settings = Settings.from_env(variables)
     except SettingsError as error:
