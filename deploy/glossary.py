@@ -100,6 +100,8 @@ PEOPLE: Final = (
     Term("verdict", "a reviewer's answer, with reasons"),
     Term("finding", f"what a person found beside the extent: {_listed(FINDINGS)}"),
     Term("artist link", "a signed address of the page about one recording, without an account"),
+    Term("daily digest", "one mail a day with the statements of reasons for one distributor"),
+    Term("bounce", "a mail that comes back after the mail server accepted it"),
     Term("appeal", "a contested decision, decided again by another person"),
     Term("outbox", "what people did, stored until it is published"),
     Term("ledger", "the SQL projection of all topics"),

@@ -13,6 +13,7 @@ NOT_IN_SETTINGS: Final = frozenset(
     {"metrics_host", "metrics_port", "ledger", "security_protocol"}
     | {"console_host", "console_port", "console_url"}
     | {"audit_key", "link_key", "oidc_issuer", "oidc_client_id", "oidc_client_secret"}
+    | {"smtp_username", "smtp_password"}
     | {name for name in Settings.model_fields if name.startswith(("sasl_", "tls_"))}
 )
 
@@ -171,6 +172,7 @@ def _console() -> Schema:
         url={"type": "string", "pattern": "^(https?://[^/?#@ ]+/?)?$"},
         linkSecret=TEXT,
         linkKey=NAME,
+        smtp=_object(username=TEXT, existingSecret=TEXT, key=NAME),
         oidc=_object(issuer=TEXT, clientId=NAME, existingSecret=TEXT, key=NAME),
         service=_object(
             type={"enum": ["ClusterIP", "NodePort", "LoadBalancer"]},

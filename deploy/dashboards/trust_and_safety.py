@@ -287,6 +287,19 @@ BOARD: Final = Board(
                     "stack",
                 ),
                 Panel(
+                    "Statements by mail",
+                    "deliveries by result; and those that wait, or whose task is open",
+                    [
+                        (
+                            "60 * sum by (result) "
+                            "(rate(earmark_statement_deliveries_total[$__rate_interval]))",
+                            "{{result}}",
+                        ),
+                        ("max by (state) (earmark_statements_undelivered)", "open: {{state}}"),
+                    ],
+                    "short",
+                ),
+                Panel(
                     "Links of artists",
                     "opened, or why they were refused; many `tampered`: a search for links",
                     [

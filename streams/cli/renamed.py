@@ -33,8 +33,15 @@ def current_spelling(words: list[str]) -> list[str]:
             words = ["policy", SWITCHED[position], *rest]
     if words[:1] == ["ddex"] and words[1:] and words[1] not in DDEX and words[1][:1] != "-":
         words = ["ddex", "in", *words[1:]]
+    if words[:1] == ["statements"] and words[1:2] != ["--help"] and _is_bare(words):
+        words = ["statements", "export", *words[1:]]
     options = OPTIONS.get(words[0], {}) if words else {}
     return [_renamed(word, options) for word in words]
+
+
+def _is_bare(words: list[str]) -> bool:
+    """Return whether no verb follows the noun."""
+    return not words[1:] or words[1].startswith("-")
 
 
 def _renamed(word: str, options: dict[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""Commands about tracks: from submission to evidence and statements."""
+"""Commands about tracks: from submission to evidence."""
 
 import asyncio
 import sys
@@ -188,34 +188,6 @@ def samples(
 
     for sample in write_samples(folder, seed):
         echo(f"{sample.path}  {sample.kind}: {sample.title}")
-
-
-@app.command()
-def statements(
-    since: opt.Since = None,
-    track: Annotated[str, typer.Option(help="Of one track.")] = "",
-    fields: Annotated[
-        bool, typer.Option("--fields", help="Only what the Transparency Database takes.")
-    ] = False,
-    state: opt.StateOption = HERE,
-) -> None:
-    """Export statements of reasons as JSON lines; nothing is submitted.
-
-    The fields of each line are what the DSA Transparency Database takes. Statements that break one
-    of its rules are listed on standard error, and the exit code is 1.
-    """
-    from streams.policy.transparency import faults as faults_of
-    from streams.store import queries
-
-    refused = False
-    for statement in queries.statements(ledger_of(state), since, track):
-        if faults := faults_of(statement.fields):
-            refused = True
-            warn(f"earmark: {statement.statement_id}: {'; '.join(faults)}")
-        data = statement.fields if fields else statement.model_dump(mode="json", exclude_none=True)
-        echo(orjson.dumps(data).decode())
-    if refused:
-        raise SystemExit(1)
 
 
 @app.command()

@@ -36,6 +36,7 @@ class Process:
 SECRETS: Final = (
     *("ledger", "index", "audit_key", "link_key"),
     *("oidc_issuer", "oidc_client_id", "oidc_client_secret"),
+    *("smtp_username", "smtp_password"),
 )
 DECISIONS: Final = (  # of each decision
     *(topics.LABELLED, topics.DECIDED, topics.REVIEWS_REQUESTED, topics.POLICIES_SHADOWED),

@@ -243,6 +243,17 @@ AUDIT_REWRITTEN: Final = Counter(
     "Times that the audit log no longer had the entry that was its newest a minute before",
 )
 OPEN_TASKS: Final = Gauge("earmark_review_tasks_open", "Open review tasks", ["queue"])
+UNDELIVERED: Final = Gauge(
+    "earmark_statements_undelivered",
+    "Statements of reasons that wait for delivery, or whose task is open: waiting | refused | "
+    "given_up | no_address | bounced",
+    ["state"],
+)
+UNDELIVERED_OLDEST: Final = Gauge(
+    "earmark_statements_undelivered_oldest_seconds",
+    "Age of the oldest statement of reasons in that state; 0: none",
+    ["state"],
+)
 OPEN_APPEALS: Final = Gauge(
     "earmark_appeals_open",
     "Open appeals: received | admissible | in_review | info_requested",
@@ -364,6 +375,12 @@ OUTBOX_OLDEST_SECONDS: Final = Gauge(
 WEBHOOKS: Final = Counter(
     "earmark_webhook_posts_total", "Posts to webhooks: delivered | failed | given_up", ["result"]
 )
+STATEMENT_DELIVERIES: Final = Counter(
+    "earmark_statement_deliveries_total",
+    "Deliveries of statements of reasons by mail: delivered | failed (tried again) | refused | "
+    "given_up | no_address | bounced",
+    ["result"],
+)
 ARTIST_LINKS: Final = Counter(
     "earmark_artist_links_total",
     "Requests with the link of an artist: opened, or refused because it is tampered | expired | "
@@ -378,6 +395,8 @@ def begin_console() -> None:
         ARTIST_LINKS.labels(result)
     for result in ("delivered", "failed", "given_up"):
         WEBHOOKS.labels(result)
+    for result in ("delivered", "failed", "refused", "given_up", "no_address", "bounced"):
+        STATEMENT_DELIVERIES.labels(result)
 
 
 class Names:

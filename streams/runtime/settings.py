@@ -20,6 +20,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
 from detector.errors import Fatal
+from streams.contract.mail_addresses import is_mail_address
 from streams.contract.processes import SECRETS, Process
 
 if TYPE_CHECKING:
@@ -176,6 +177,28 @@ class Settings(BaseSettings):
         None,
         description="where artists reach their page, if not where browsers reach the console: a "
         "proxy that passes on `/artist` alone, say",
+    )
+
+    # mail; checked together in _mail_fits
+    smtp_host: str | None = Field(
+        None, description="mail server that statements of reasons go out by; none: no mail"
+    )
+    smtp_port: int = Field(587, ge=1, le=65_535, description="port of the mail server")
+    smtp_security: Literal["starttls", "tls", "none"] = Field(
+        "starttls",
+        description="how the connection to it is encrypted: STARTTLS, TLS from the start (port "
+        "465), or none, for a relay on this machine; certificates are verified",
+    )
+    smtp_from: str | None = Field(
+        None, description="address that mail comes from; bounces come back to it"
+    )
+    smtp_username: str | None = Field(None, description="user name there; none: no log-in")
+    smtp_password: SecretStr | None = Field(None, description="password there; never shown")
+    smtp_ca_file: Path | None = Field(
+        None, description="PEM: whom to trust as mail server; none: the system's list"
+    )
+    digest_hour: int = Field(
+        6, ge=0, le=23, description="hour of the day (UTC) of daily digests of statements"
     )
 
     # answers
@@ -386,6 +409,33 @@ class Settings(BaseSettings):
     def _is_an_address(cls, value: str | None) -> str | None:
         if value is not None and not re.fullmatch(r"https?://[^/\s]+/\S*", value):
             raise ValueError("must be a whole URL, like http://collector:4318/v1/traces")
+        return value
+
+    @field_validator("smtp_host")
+    @classmethod
+    def _is_a_host(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"[A-Za-z0-9_.:-]+", value):
+            raise ValueError("must be a host name or an address, without a port")
+        return value
+
+    @field_validator("smtp_from", "smtp_username", "smtp_password", "smtp_ca_file")
+    @classmethod
+    def _mail_fits(cls, value: Any, info: ValidationInfo) -> Any:
+        """Require a sender with a server; a password only goes out encrypted."""
+        has_server = info.data.get("smtp_host") is not None
+        if "smtp_host" not in info.data:  # wrong itself, and reported
+            return value
+        if value is not None and not has_server:
+            raise ValueError(f"has no meaning without {PREFIX}SMTP_HOST")
+        match info.field_name:
+            case "smtp_from" if has_server and not is_mail_address(value or ""):
+                raise ValueError(f"must be a mail address with {PREFIX}SMTP_HOST")
+            case "smtp_username" if value and info.data.get("smtp_security") == "none":
+                raise ValueError(f"is not sent unencrypted: see {PREFIX}SMTP_SECURITY")
+            case "smtp_password" if (info.data.get("smtp_username") is None) is not (value is None):
+                raise ValueError(f"and {PREFIX}SMTP_USERNAME need each other")
+            case "smtp_ca_file":
+                _check_file(value)
         return value
 
     @field_validator("oidc_client_id", "oidc_client_secret")

@@ -114,6 +114,8 @@ def why_not(ledger: Ledger, task_id: str, user: User) -> str:
         task = task_states.of_reviewer(connection, task_id, user.user_id)
     if task is None:
         return "there is no such task"
+    if task.state == "cancelled" and task.kind == task_states.STATEMENT:
+        return "its statement of reasons has been delivered since"
     if task.state == "cancelled":
         return "a later decision about this upload has taken its place"
     if task.state != "open":

@@ -24,6 +24,7 @@ from urllib.parse import urlsplit
 import structlog
 
 from detector.errors import BadInput, EarmarkError, SingleReason
+from streams.contract.topics import STATEMENTS_WRITTEN
 from streams.media.fetch_http import Http, host_of
 from streams.runtime import metrics
 from streams.runtime.settings import Settings
@@ -33,6 +34,7 @@ from streams.store.database import Ledger
 
 log = structlog.get_logger()
 
+LONGEST_NAME: Final = 256
 LOOK_S: Final = 1.0
 ANSWER_S: Final = 10.0
 AT_ONCE: Final = 8  # webhooks
@@ -55,10 +57,16 @@ class Webhook:
     url: str
     events: tuple[str, ...]
     created_at: datetime
+    distributor: str | None = None
 
 
-def create(ledger: Ledger, url: str, events: Sequence[str], by: str) -> tuple[str, str]:
-    """Add a webhook, or raise BadWebhook; return its id and its signing secret, shown once."""
+def create(
+    ledger: Ledger, url: str, events: Sequence[str], by: str, distributor: str | None = None
+) -> tuple[str, str]:
+    """Add a webhook, or raise BadWebhook; return its id and its signing secret, shown once.
+
+    ``distributor``: it gets the statements of reasons about this one's uploads.
+    """
     try:
         host_of(url)
         parts = urlsplit(url)
@@ -72,6 +80,10 @@ def create(ledger: Ledger, url: str, events: Sequence[str], by: str) -> tuple[st
         raise BadWebhook("the address must not hold a password")
     if not events or any(event not in webhooks.EVENTS for event in events):
         raise BadWebhook(f"events are some of {', '.join(webhooks.EVENTS)}")
+    if distributor and list(events) != [STATEMENTS_WRITTEN]:
+        raise BadWebhook(f"a webhook of one distributor gets {STATEMENTS_WRITTEN} alone")
+    if distributor and len(distributor) > LONGEST_NAME:
+        raise BadWebhook(f"the distributor has more than {LONGEST_NAME} characters")
     webhook_id, secret = new_id("whk"), new_token()
     webhook = {
         "webhook_id": webhook_id,
@@ -81,8 +93,9 @@ def create(ledger: Ledger, url: str, events: Sequence[str], by: str) -> tuple[st
         "active": True,
         "created_by": by,
         "created_at": datetime.now(UTC),
+        "distributor": distributor or None,
     }
-    details = {"url": url, "events": list(events)}
+    details = {"url": url, "events": list(events), "distributor": distributor}
     entry = audit.Entry(by, "webhook_created", webhook_id, details)
     with audit.transaction(ledger, entry) as connection:
         webhooks.add(connection, webhook)
@@ -100,8 +113,8 @@ def all_webhooks(ledger: Ledger) -> list[Webhook]:
     """Return the active webhooks, latest first."""
     with ledger.reading() as connection:
         return [
-            Webhook(webhook_id, url, tuple(events.split(",")), at)
-            for webhook_id, url, events, at in webhooks.active(connection)
+            Webhook(webhook_id, url, tuple(events.split(",")), at, distributor)
+            for webhook_id, url, events, at, distributor in webhooks.active(connection)
         ]
 
 

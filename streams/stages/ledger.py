@@ -7,6 +7,7 @@ stored, so ``redecide`` finds it.
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from functools import partial
 
 from streams.contract import processes, topics
@@ -18,7 +19,7 @@ from streams.runtime import metrics
 from streams.runtime.kafka.batch_consumer import consume
 from streams.runtime.kafka.handler import Handled, Handler, blocking, read_each
 from streams.runtime.settings import Settings
-from streams.store import task_states, webhooks
+from streams.store import statement_deliveries, task_states, webhooks
 from streams.store.database import Ledger, Row
 from streams.store.projections import rows_of
 from streams.store.tables import ANALYSES
@@ -50,6 +51,7 @@ def project(ledger: Ledger, batch: Sequence[Message]) -> Handled:
         new = ledger.add(connection, rows)
         task_states.follow(connection, rows)
         webhooks.enqueue(connection, [message for message, _ in good])
+        statement_deliveries.enqueue(connection, rows, datetime.now(UTC))
     for table, count in new.items():
         metrics.LEDGER_ROWS.labels(table).inc(count)
     return Handled(refused, tuple(_reopened(good)))

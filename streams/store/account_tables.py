@@ -104,6 +104,7 @@ WEBHOOKS: Final = _table(
     columns(Boolean, "active"),
     words("created_by"),
     moments("created_at"),
+    optional("distributor"),  # whose statements of reasons it gets, and nothing else; null: all
 )
 
 DELIVERIES: Final = _table(
@@ -162,8 +163,33 @@ APPEAL_FILES: Final = _table(
 Index("ix_appeal_files_upload", APPEAL_FILES.c.upload_id)
 Index("ix_appeal_files_track", APPEAL_FILES.c.track_id)
 Index("ix_appeal_files_content", APPEAL_FILES.c.sha256)
+
+# Where the statements of reasons about a distributor's uploads go by mail.
+STATEMENT_ADDRESSES: Final = _table(
+    "statement_addresses",
+    ids("distributor"),
+    words("address", "language"),
+    columns(Boolean, "digest"),
+    words("set_by"),
+    moments("since"),
+)
+
+# Which statement was delivered to whom, when and how; or why it was not.
+STATEMENT_DELIVERIES: Final = _table(
+    "statement_deliveries",
+    ids("statement_id"),
+    words("decision_id", "upload_id", "track_id", "state"),
+    columns(Integer, "attempts"),
+    moments("next_at", "created_at"),
+    optional("distributor", "address", "receipt", "error", "task_id"),
+    columns(Moment, "ended_at", nullable=True),
+)
+
 for _name in ("decision", "upload", "track"):
     Index(f"ix_artist_links_{_name}", ARTIST_LINKS.c[f"{_name}_id"])
+for _name in ("upload_id", "track_id", "distributor"):
+    Index(f"ix_statement_deliveries_{_name.removesuffix('_id')}", STATEMENT_DELIVERIES.c[_name])
+Index("ix_statement_deliveries_due", STATEMENT_DELIVERIES.c.state, STATEMENT_DELIVERIES.c.next_at)
 Index("ix_sessions_user", SESSIONS.c.user_id)
 Index("ix_login_attempts_name", LOGIN_ATTEMPTS.c.name, LOGIN_ATTEMPTS.c.at)
 Index("ix_login_attempts_address", LOGIN_ATTEMPTS.c.address, LOGIN_ATTEMPTS.c.at)

@@ -15,6 +15,7 @@ from streams.store.database import Row, chunks, insert_new
 from streams.store.tables import DECISIONS, REVIEW_TASKS, VERDICTS
 
 MEASURING: Final = ("second", "golden")  # kinds of tasks that change no label and are done blind
+STATEMENT: Final = "statement"  # kind of tasks about a statement that could not be delivered
 LEASED: Final = ("leased_by", "leased_until")
 FREE: Final = dict.fromkeys(LEASED)
 ORDER: Final = (STATES.c.priority.desc(), STATES.c.opened_at, STATES.c.task_id)
@@ -214,3 +215,18 @@ def open_measuring(connection: Connection, task: Any, task_id: str, **values: An
     of_task = {name: getattr(task, name) for name in ("decision_id", "upload_id", "track_id")}
     row = {"task_id": task_id, "queue": "quality", "priority": 20, "state": "open"}
     insert_new(connection, STATES, [row | of_task | values])
+
+
+def open_undelivered(
+    connection: Connection, delivery: Any, task_id: str, opened_at: datetime
+) -> None:
+    """Open the task about a statement of reasons that could not be delivered."""
+    row = {"task_id": task_id, "kind": STATEMENT, "queue": "statements", "priority": 30}
+    of_task = {name: getattr(delivery, name) for name in ("decision_id", "upload_id", "track_id")}
+    insert_new(connection, STATES, [row | of_task | {"opened_at": opened_at, "state": "open"}])
+
+
+def cancel(connection: Connection, task_id: str | None) -> None:
+    """Cancel a task that is open."""
+    still_open = update(STATES).where(STATES.c.task_id == task_id, STATES.c.state == "open")
+    connection.execute(still_open.values(state="cancelled", **FREE))

@@ -38,11 +38,14 @@ EVENTS: Final = (
     topics.REVIEWS_REQUESTED,
     topics.REVIEWS_DECIDED,
     topics.APPEALS_CHANGED,
+    topics.STATEMENTS_WRITTEN,
     DEAD_LETTER,
 )
 # Reviewers' notes for each other stay on the topic, which only internal consumers read.
 INTERNAL: Final = {topics.REVIEWS_DECIDED: ("notes",)}
-LISTED: Final = tuple(WEBHOOKS.c[name] for name in ("webhook_id", "url", "events", "created_at"))
+LISTED: Final = tuple(
+    WEBHOOKS.c[name] for name in ("webhook_id", "url", "events", "created_at", "distributor")
+)
 FAILED: Final = (DELIVERIES.c.created_at.desc(), DELIVERIES.c.delivery_id.desc())
 WAITING: Final = DELIVERIES.c.state == "waiting"
 
@@ -68,20 +71,45 @@ def active(connection: Connection) -> Sequence[Any]:
 
 
 def enqueue(connection: Connection, messages: Sequence[Message]) -> None:
-    """Add a delivery of each of these events for every webhook that subscribes to it."""
+    """Add a delivery of each of these events for every webhook that subscribes to it.
+
+    Webhooks of one distributor get theirs from ``enqueue_statement``: an event has no distributor.
+    """
     events = [message for message in messages if _event(message) in EVENTS]
     if not events:
         return
-    hooks = connection.execute(_held(WEBHOOKS.c.webhook_id, WEBHOOKS.c.events)).all()
-    now = datetime.now(UTC)
-    state = {"state": "waiting", "attempts": 0, "next_at": now, "created_at": now}
+    of_all = _held(WEBHOOKS.c.webhook_id, WEBHOOKS.c.events).filter_by(distributor=None)
+    hooks = connection.execute(of_all).all()
     rows = [
-        _delivery(hook.webhook_id, message) | state
+        _delivery(hook.webhook_id, message) | _waiting(datetime.now(UTC))
         for hook in hooks
         for message in events
         if _event(message) in hook.events.split(",")
     ]
     insert_new(connection, DELIVERIES, rows)
+
+
+def enqueue_statement(
+    connection: Connection, distributor: str, record: str, *, again: bool
+) -> set[str]:
+    """Add a delivery of a statement for each webhook of its distributor; return their states.
+
+    ``again``: those that were given up are due once more.
+    """
+    hooks = connection.scalars(_held(WEBHOOKS.c.webhook_id).filter_by(distributor=distributor))
+    message = Message(topics.STATEMENTS_WRITTEN, 0, 0, None, record.encode(), (), 0)
+    due = _waiting(datetime.now(UTC))
+    rows = [_delivery(webhook_id, message) | due for webhook_id in hooks.all()]
+    insert_new(connection, DELIVERIES, rows)
+    these = DELIVERIES.c.delivery_id.in_([row["delivery_id"] for row in rows])
+    if again:
+        given_up = update(DELIVERIES).where(these, DELIVERIES.c.state == "given_up")
+        connection.execute(given_up.values(due))
+    return set(connection.scalars(select(DELIVERIES.c.state).where(these)))
+
+
+def _waiting(now: datetime) -> dict[str, Any]:
+    return {"state": "waiting", "attempts": 0, "next_at": now, "created_at": now}
 
 
 def _event(message: Message) -> str:

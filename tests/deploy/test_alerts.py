@@ -39,6 +39,7 @@ SURE = 'earmark_outcomes_total{outcome="identified",model="m"}'
 UNSURE = 'earmark_outcomes_total{outcome="uncertain",model="m"}'
 FREE, SIZE = 'earmark_disk_free_bytes{place="store"}', 'earmark_disk_size_bytes{place="store"}'
 ENDS = 'earmark_certificate_not_after_seconds{certificate="client"}'
+UNTOLD = 'earmark_statements_undelivered_oldest_seconds{{state="{}"}}'
 DAY_S = 86_400
 SHARE = 'earmark_deliverer_ai_share{{deliverer="d",window="{}"}}'
 OF = 'earmark_deliverer_decisions{{deliverer="d",window="{}"}}'
@@ -333,6 +334,11 @@ CASES: dict[str, tuple[int, list[dict[str, str]], list[dict[str, str]]]] = {
         40,
         [{'earmark_webhook_posts_total{result="given_up"}': "0x20 3x90"}],
         [{'earmark_webhook_posts_total{result="delivered"}': "0+3x90"}],
+    ),
+    "EarmarkStatementsUndelivered": (
+        30,
+        [{UNTOLD.format("refused"): "5+60x60"}, {UNTOLD.format("waiting"): "130000+60x60"}],
+        [{UNTOLD.format("refused"): "0x60", UNTOLD.format("waiting"): "80000+60x60"}],
     ),
     "EarmarkBrokerAway": (
         20,

@@ -12,14 +12,17 @@ from streams.policy.registry import AGREEMENT_STATUSES, limits, status_of
 from streams.runtime import metrics
 from streams.runtime.settings import Settings
 from streams.services.review_quality import figures
-from streams.store import audit, monitoring
+from streams.store import audit, monitoring, statement_deliveries
 from streams.store.database import Ledger
 from streams.store.track_facts import TrackFacts
 
 GRACE: Final = timedelta(minutes=5)  # a catalogue's time to answer
 HORIZON: Final = timedelta(days=1)  # older decisions have raised an alert already
 COMPARED: Final = timedelta(days=30)  # older ones: `earmark ledger verify`
-GAUGES: Final = (metrics.UNAPPLIED, metrics.OPEN_TASKS, metrics.OLDEST_TASK, metrics.OPEN_APPEALS)
+GAUGES: Final = (
+    *(metrics.UNAPPLIED, metrics.OPEN_TASKS, metrics.OLDEST_TASK, metrics.OPEN_APPEALS),
+    *(metrics.UNDELIVERED, metrics.UNDELIVERED_OLDEST),
+)
 QUALITY: Final = (metrics.QUALITY, metrics.QUALITY_CASES, metrics.KAPPA)
 RIGHTS: Final = (metrics.AGREEMENTS, metrics.AGREEMENTS_ENDING, metrics.OPT_OUTS)
 WITHIN_DAYS: Final = (7, 30, 90)
@@ -38,6 +41,7 @@ def measure_open_work(ledger: Ledger, settings: Settings) -> None:
         tasks = dict.fromkeys(monitoring.queues(connection), (0, now))
         tasks |= monitoring.open_tasks(connection)
         appeals = monitoring.appeals_by_state(connection)
+        undelivered = statement_deliveries.counts(connection)
     metrics.UNAPPLIED.labels("catalogue").set(unapplied)
     for gauge in (metrics.OPEN_TASKS, metrics.OLDEST_TASK):
         gauge.clear()  # a queue may have gone
@@ -46,6 +50,10 @@ def measure_open_work(ledger: Ledger, settings: Settings) -> None:
         metrics.OLDEST_TASK.labels(queue).set((now - oldest).total_seconds())
     for state in sorted(PENDING_STATES):
         metrics.OPEN_APPEALS.labels(state).set(appeals.get(state, 0))
+    for state in (statement_deliveries.WAITING, *statement_deliveries.UNDELIVERED):
+        count, oldest = undelivered.get(state, (0, now))
+        metrics.UNDELIVERED.labels(state).set(count)
+        metrics.UNDELIVERED_OLDEST.labels(state).set((now - oldest).total_seconds())
 
 
 @dataclass

@@ -5,7 +5,16 @@ from typing import Any, Final
 from fastapi import FastAPI
 
 from streams.contract.records import Upload
-from streams.web.api import appeals, links, multipart, problems, tracks, uploads, webhooks
+from streams.web.api import (
+    appeals,
+    links,
+    multipart,
+    problems,
+    statements,
+    tracks,
+    uploads,
+    webhooks,
+)
 from streams.web.api.callers import RateLimit
 from streams.web.api.resources import AppResources
 from streams.web.artist import api as artist
@@ -15,7 +24,7 @@ DESCRIPTION = """
 Submit tracks, read labels and decisions, submit appeals, receive webhooks. Errors are
 `application/problem+json`. Every id is deterministic, so sending the same twice is harmless.
 """
-MODULES: Final = (uploads, tracks, appeals, links, webhooks)
+MODULES: Final = (uploads, tracks, appeals, links, statements, webhooks)
 
 
 def create(resources: AppResources) -> FastAPI:

@@ -16,6 +16,7 @@ from streams.media.kept_audio import KeptUploads
 from streams.runtime.settings import Settings
 from streams.services import appeal_files
 from streams.services.artist_links import Refusals
+from streams.services.statement_delivery import StatementSender
 from streams.services.webhooks import Sender
 from streams.store import audit
 from streams.store.audit import Entry, Views
@@ -89,6 +90,7 @@ class AppResources:
         self.refusals = Refusals(self.ledger)
         self.arrivals = Arrivals()
         self.sender = Sender.from_settings(self.ledger, settings)
+        self.statements = StatementSender.from_settings(self.ledger, settings)
 
     @classmethod
     @contextmanager
@@ -106,9 +108,11 @@ class AppResources:
         if relaying:
             resources.relay.start()
             resources.sender.start()
+            resources.statements.start()
         try:
             yield resources
         finally:
+            resources.statements.stop()
             resources.sender.stop()
             resources.relay.stop()
             resources.views.stop()

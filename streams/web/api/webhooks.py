@@ -17,12 +17,16 @@ PROBLEMS = documented(401, 403, 404, 422, 429, 503)
 
 
 class WebhookRequest(BaseModel):
-    """The URL of a webhook, and its events."""
+    """The URL of a webhook, and its events.
+
+    ``distributor``: it gets ``statements.written`` alone, about this one's uploads.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     url: Annotated[str, Field(max_length=2_000)]
     events: Annotated[list[str], Field(min_length=1, max_length=20)]
+    distributor: Annotated[str | None, Field(min_length=1, max_length=256)] = None
 
 
 class Webhook(BaseModel):
@@ -32,6 +36,7 @@ class Webhook(BaseModel):
     url: str
     events: list[str]
     created_at: datetime | None = None
+    distributor: str | None = None
     secret: str | None = None
 
 
@@ -52,8 +57,10 @@ class Replayed(BaseModel):
 @router.post("/webhooks", status_code=201, responses=PROBLEMS)
 def create(resources: Resources, hook: WebhookRequest, caller: CanAdmin) -> Webhook:
     """Add a webhook."""
-    webhook_id, secret = webhooks.create(resources.ledger, hook.url, hook.events, caller.key_id)
-    return Webhook(webhook_id=webhook_id, url=hook.url, events=hook.events, secret=secret)
+    webhook_id, secret = webhooks.create(
+        resources.ledger, hook.url, hook.events, caller.key_id, hook.distributor
+    )
+    return Webhook(webhook_id=webhook_id, **hook.model_dump(), secret=secret)
 
 
 @router.get("/webhooks", response_model=list[Webhook], responses=PROBLEMS)

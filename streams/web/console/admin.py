@@ -6,6 +6,7 @@ from functools import partial
 from fastapi import APIRouter
 from starlette.responses import RedirectResponse, Response
 
+from streams.contract.topics import STATEMENTS_WRITTEN
 from streams.services import webhooks
 from streams.services.accounts import keys, sessions, users
 from streams.services.accounts.roles import PEOPLE, Role
@@ -110,8 +111,12 @@ def show_webhooks(visitor: CanAdmin, cursor: Cursor = None) -> Response:
 def create_webhook(visitor: CanAdmin, form: auth.Form) -> Response:
     """Add a webhook; the page shows its secret, once."""
     url, events = text(form, "url", 2_000), texts(form, "event")
+    distributor = text(form, "distributor", 256) or None
+    if distributor:
+        events = (STATEMENTS_WRITTEN,)
+    ledger, by = visitor.resources.ledger, visitor.user.user_id
     try:
-        _, secret = webhooks.create(visitor.resources.ledger, url, events, visitor.user.user_id)
+        _, secret = webhooks.create(ledger, url, events, by, distributor)
     except BadWebhook as error:
         return _webhooks(visitor, fault=fault_of(error))
     return _webhooks(visitor, secret=secret)

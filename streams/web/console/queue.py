@@ -14,7 +14,7 @@ from streams.contract.records import Extent
 from streams.contract.vocabulary import COMPONENTS, FINDINGS
 from streams.services import reviews
 from streams.services.reviews import BadVerdict, NotYours
-from streams.store import review_queue
+from streams.store import review_queue, task_states
 from streams.store import reviews as review_store
 from streams.store.review_queue import Filters
 from streams.web.api.pages import Cursor, Id, Term
@@ -44,7 +44,7 @@ def queue(
         row["held"] = row["leased_by"] and row["leased_until"] and row["leased_until"] > now
         if "hold" in (row["availability"], row["monetisation"]):
             row["reasons"] = [*row["reasons"], "on hold"]
-        row["hidden"] = row["kind"] != "review" or row["track_id"] in blind
+        row["hidden"] = row["kind"] in task_states.MEASURING or row["track_id"] in blind
     return visitor.page(
         "queue.html",
         part=part,

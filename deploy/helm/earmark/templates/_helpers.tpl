@@ -97,6 +97,15 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
       name: {{ $values.console.linkSecret }}
       key: {{ $values.console.linkKey }}
 {{- end }}
+{{- if and (eq .name "console") $values.console.smtp.username }}
+- name: EARMARK_SMTP_USERNAME
+  value: {{ $values.console.smtp.username | quote }}
+- name: EARMARK_SMTP_PASSWORD
+  valueFrom:
+    secretKeyRef:
+      name: {{ required "console.smtp.existingSecret is needed with console.smtp.username" $values.console.smtp.existingSecret }}
+      key: {{ $values.console.smtp.key }}
+{{- end }}
 {{- $index := $values.index.existingSecret | default $values.ledger.existingSecret }}
 {{- if and $index (has "index" $secrets) (not $values.settings.index) }}
 - name: EARMARK_INDEX

@@ -24,6 +24,10 @@ OLD = [
     ("ddex in a.xml", "ddex in a.xml"),
     ("ddex out --out x", "ddex out --out x"),
     ("ddex --help", "ddex --help"),
+    ("statements", "statements export"),
+    ("statements --since 30d", "statements export --since 30d"),
+    ("statements ls", "statements ls"),
+    ("statements --help", "statements --help"),
 ]
 
 

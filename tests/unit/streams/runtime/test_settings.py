@@ -80,6 +80,10 @@ def test_a_process_is_given_only_the_secrets_that_it_uses(process: Process) -> N
         oidc_client_secret=SecretStr("of-oidc"),
         audit_key=SecretStr("of-the-audit-log-" * 3),
         link_key=SecretStr("of-the-links-" * 3),
+        smtp_host="mail.example",
+        smtp_from="labels@platform.example",
+        smtp_username="earmark",
+        smtp_password=SecretStr("of-the-mail"),
     )
     environment = settings.environment(process)
     names = {name for name in SECRETS if f"EARMARK_{name.upper()}" in environment}
@@ -203,3 +207,33 @@ def test_the_first_key_signs_links_and_the_others_are_still_known() -> None:
     settings = Settings.from_env({"EARMARK_LINK_KEY": f"{'n' * 32}, {'o' * 40}"})
     assert settings.link_keys == (b"n" * 32, b"o" * 40)
     assert "nnn" not in str(settings.shown()), "a secret is never shown"
+
+
+MAIL = {"EARMARK_SMTP_HOST": "mail.example", "EARMARK_SMTP_FROM": "labels@platform.example"}
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"EARMARK_SMTP_FROM": ""}, "SMTP_FROM: .* must be a mail address"),
+        ({"EARMARK_SMTP_FROM": "a@b.example\r\nBcc: x@y.example"}, "SMTP_FROM"),
+        ({"EARMARK_SMTP_HOST": ""}, "SMTP_FROM: .* has no meaning without EARMARK_SMTP_HOST"),
+        ({"EARMARK_SMTP_HOST": "mail.example/x"}, "SMTP_HOST: .* without a port"),
+        ({"EARMARK_SMTP_USERNAME": "u"}, "SMTP_PASSWORD: .* need each other"),
+        ({"EARMARK_SMTP_PASSWORD": SECRET}, "SMTP_PASSWORD: .* need each other"),
+        (
+            {
+                "EARMARK_SMTP_USERNAME": "u",
+                "EARMARK_SMTP_PASSWORD": SECRET,
+                "EARMARK_SMTP_SECURITY": "none",
+            },
+            "SMTP_USERNAME: .* is not sent unencrypted",
+        ),
+        ({"EARMARK_SMTP_CA_FILE": "/nowhere.pem"}, "SMTP_CA_FILE: .* cannot be read"),
+    ],
+)
+def test_mail_settings_fit_together(change: dict[str, str], fault: str) -> None:
+    with pytest.raises(SettingsError, match=fault) as error:
+        Settings.from_env(MAIL | change)
+    assert SECRET not in str(error.value)
+    assert Settings.from_env(MAIL).smtp_port == 587

@@ -40,7 +40,7 @@ VALUES = {
     "upload_id": "upl_1", "task_id": "tsk_1", "verdict_id": "vrd_1", "track_id": "T-1",
     "decision_id": "dec_1", "appeal_id": "apl_1", "webhook_id": "whk_1", "ending": "png",
     "dead_letter_id": "ddl_1", "user_id": "usr_1", "key_id": "key_1", "token": "x",
-    "link_id": "lnk_1", "file_id": "fil_1",
+    "link_id": "lnk_1", "file_id": "fil_1", "statement_id": "sor_1",
 }  # fmt: skip
 
 

@@ -11,8 +11,10 @@ from streams.contract.records import Extent
 from streams.contract.records.rights import RightsChanged
 from streams.ops.checks.ledger import measure_open_work, measure_quality, measure_registry
 from streams.runtime.settings import Settings
+from streams.services.artist_links import LinkSigner
 from streams.services.reviews import REASONS, Form, give, take
 from streams.services.reviews import Outcome as VerdictOutcome
+from streams.services.statement_delivery import StatementSender, remove_address, set_address
 from streams.store.account_tables import TASK_STATES
 from streams.store.database import Ledger
 from streams.store.tables import APPLIED, DECISIONS, RIGHTS
@@ -20,6 +22,7 @@ from streams.store.track_facts import TrackFacts
 from tests.support import events
 from tests.support.accounts import create_user
 from tests.support.ledger_filling import row
+from tests.support.mail import restrict
 from tests.support.stories import a_task
 
 
@@ -123,3 +126,19 @@ def test_quality_is_measured_on_verdicts(tmp_path: Path) -> None:
         pytest.approx(0.792, abs=0.01),
     ]
     assert value("earmark_quality_cases", **labels) == 3
+
+
+def test_statements_that_wait_or_failed_are_counted(tmp_path: Path) -> None:
+    ledger = Ledger.open(f"sqlite:///{tmp_path}/ledger.db")
+    set_address(ledger, "D-1", "desk@label.example", language="en", digest=False, by="ada")
+    restrict(ledger)
+    measure_open_work(ledger, Settings())
+    open_statements = "earmark_statements_undelivered"
+    assert value(open_statements, state="waiting") == 1
+    assert value(f"{open_statements}_oldest_seconds", state="waiting") > 0
+    assert value(f"{open_statements}_oldest_seconds", state="refused") == 0
+    remove_address(ledger, "D-1", by="ada")
+    StatementSender(ledger, None, LinkSigner((), "", 1)).send_due()
+    measure_open_work(ledger, Settings())
+    assert value(open_statements, state="waiting") == 0
+    assert value(open_statements, state="no_address") == 1
