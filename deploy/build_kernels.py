@@ -17,7 +17,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 FOLDER: Final = "detector/kernels"
 SOURCES: Final = ("kernels.c", "transform.h")  # as detector/kernels/compiled.py, in this order
-LIBRARY: Final = "libkernels.so"
+LIBRARY: Final = "libkernels.so.1"  # ".so" would be an extension module to importlib
 FLAGS: Final = (
     *("-std=gnu99", "-O3", "-fPIC", "-shared", "-Wall", "-Wextra", "-Wno-psabi"),
     *("-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"),  # the bits stay numpy's

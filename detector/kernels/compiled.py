@@ -17,7 +17,7 @@ from detector.kernels.reference import Kernels
 from detector.types import FloatArray
 
 FOLDER: Final = Path(__file__).parent
-LIBRARY: Final = "libkernels.so"
+LIBRARY: Final = "libkernels.so.1"  # ".so" would be an extension module to importlib
 SOURCES: Final = ("kernels.c", "transform.h")
 
 LANES: Final = 8  # as kernels.c: sequences that are transformed together
