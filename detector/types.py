@@ -21,7 +21,17 @@ SIDES: Final = {
     "right": "the right channel",
     "difference": "what differs between the channels",
 }
-"""Beside the mix, in the order of their landmarks; in words for people."""
+"""Of two channels, beside the mix, in the order of their landmarks; in words for people."""
+
+
+def channel_side(number: int) -> str:
+    """Return the name of a side that is one of three and more channels; the first is 1."""
+    return f"channel {number}"
+
+
+def side_in_words(name: str) -> str:
+    """Return what people read for a side."""
+    return SIDES.get(name, name)
 
 
 @dataclass(frozen=True)
@@ -48,7 +58,10 @@ class AudioFacts:
     channels_cancel: float = 0.0
     """Share of the recording in which the channels cancel: the loudest is analysed there."""
     channels_differ: float = 0.0
-    """1 where the first two channels are unrelated or opposed, 0 where they are alike."""
+    """1 where the first two channels are unrelated or opposed, 0 where they are alike.
+
+    Of three and more channels it is also 1 where any two are opposed.
+    """
 
 
 @dataclass(frozen=True)

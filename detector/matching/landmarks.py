@@ -9,7 +9,7 @@ Changing anything here changes ``LANDMARKS_VERSION``: an index holds one version
 
 import itertools
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -22,7 +22,7 @@ from detector import kernels
 from detector.audio.framing import Framer, hann
 from detector.errors import SingleReason
 from detector.kernels.reference import overlapping, running_maximum
-from detector.types import FloatArray
+from detector.types import SIDES, FloatArray, channel_side
 
 LANDMARKS_VERSION: Final = 1
 
@@ -47,6 +47,9 @@ _MAX_BYTES: Final = 2**24
 _MAX_LANDMARKS: Final = 2**21  # four hours hold a quarter of that
 _SIDES: Final = struct.Struct("<III5s")
 _SIDES_MAGIC: Final = b"sides"
+_CHANNEL: Final = struct.Struct("<BI")  # number, 0 for the difference, and size
+_CHANNELS: Final = struct.Struct("<B5s")
+_CHANNELS_MAGIC: Final = b"chans"
 
 
 class NotLandmarks(SingleReason, reason="not_landmarks"):
@@ -102,24 +105,47 @@ class Landmarks:
         return cls(ticks.astype(np.uint32), steps.astype(np.uint16), duration_ms / 1_000)
 
 
-def with_sides(mix: bytes, sides: Sequence[bytes]) -> bytes:
-    """Return the landmarks of a mix with those of its three sides behind them, all as bytes.
+def with_sides(mix: bytes, sides: Mapping[str, bytes]) -> bytes:
+    """Return the landmarks of a mix with those of its sides behind them, all as bytes.
 
-    ``Landmarks.from_bytes`` reads the mix.
+    ``Landmarks.from_bytes`` reads the mix. The sides are ``SIDES``, or channels and the difference.
     """
-    return b"".join((mix, *sides, _SIDES.pack(*map(len, sides), _SIDES_MAGIC)))
+    sizes = [len(one) for one in sides.values()]
+    if tuple(sides) == tuple(SIDES):
+        ending = _SIDES.pack(*sizes, _SIDES_MAGIC)
+    else:
+        ending = b"".join(map(_CHANNEL.pack, map(_number, sides), sizes))
+        ending += _CHANNELS.pack(len(sides), _CHANNELS_MAGIC)
+    return b"".join((mix, *sides.values(), ending))
 
 
-def sides_of(data: bytes) -> tuple[bytes, ...]:
+def sides_of(data: bytes) -> dict[str, bytes]:
     """Return what ``with_sides`` wrote behind the mix; nothing where it wrote nothing."""
-    if not data.endswith(_SIDES_MAGIC) or len(data) < _SIDES.size:
-        return ()
-    *sizes, _ = _SIDES.unpack(data[-_SIDES.size :])
-    start = len(data) - _SIDES.size - sum(sizes)
+    if data.endswith(_SIDES_MAGIC) and len(data) >= _SIDES.size:
+        *sizes, _ = _SIDES.unpack(data[-_SIDES.size :])
+        return _cut(data[: -_SIDES.size], list(SIDES), sizes)
+    if data.endswith(_CHANNELS_MAGIC) and len(data) >= _CHANNELS.size:
+        count, _ = _CHANNELS.unpack(data[-_CHANNELS.size :])
+        end = len(data) - _CHANNELS.size - count * _CHANNEL.size
+        if end >= 0:
+            entries = list(_CHANNEL.iter_unpack(data[end : -_CHANNELS.size]))
+            names = [channel_side(number) if number else "difference" for number, _ in entries]
+            return _cut(data[:end], names, [size for _, size in entries])
+    return {}
+
+
+def _number(side: str) -> int:
+    return 0 if side == "difference" else int(side.rpartition(" ")[2])
+
+
+def _cut(data: bytes, names: list[str], sizes: list[int]) -> dict[str, bytes]:
+    """Return the last pieces of these sizes; nothing where there are not so many bytes."""
+    start = len(data) - sum(sizes)
     if start < 0:
-        return ()
+        return {}
     ends = itertools.accumulate(sizes, initial=start)
-    return tuple(data[first:last] for first, last in itertools.pairwise(ends))
+    pieces = (data[first:last] for first, last in itertools.pairwise(ends))
+    return dict(zip(names, pieces, strict=True))
 
 
 class Landmarker:

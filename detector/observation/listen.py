@@ -8,12 +8,12 @@ import numpy as np
 
 from detector.audio.chromaprint import Fingerprinter
 from detector.audio.decode import Decoder
-from detector.audio.mixdown import Mixdown
+from detector.audio.mixdown import Mixdown, side_of
 from detector.audio.spectra import gated_loudness
 from detector.errors import InvalidAudio
 from detector.matching.landmarks import Landmarker, with_sides
 from detector.observation.observation import Observation, Observer
-from detector.types import APART, SIDES, AudioFacts, Heard
+from detector.types import AudioFacts, Heard
 
 SILENCE_PEAK = 10 ** (-60 / 20)
 
@@ -25,16 +25,17 @@ def listen(source: Path | int, *, max_duration_s: float) -> Heard:
         InvalidAudio: with its reason; never for a file that merely has damaged parts.
     """
     decoder = Decoder(source, max_duration_s)
-    heard = _listen(decoder)
+    heard, sides = _listen(decoder)
     if decoder.main_rate_hz > decoder.sample_rate_hz:  # a short first link may hide the high bands
         decoder = Decoder(source, max_duration_s, decoder.main_rate_hz)
-        heard = _listen(decoder)
-    if heard.audio.channels_differ < APART:
+        heard, sides = _listen(decoder)
+    if not sides:
         return heard
-    return _with_sides(heard, Decoder(source, max_duration_s, decoder.sample_rate_hz))
+    return _with_sides(heard, sides, Decoder(source, max_duration_s, decoder.sample_rate_hz))
 
 
-def _listen(decoder: Decoder) -> Heard:
+def _listen(decoder: Decoder) -> tuple[Heard, tuple[str, ...]]:
+    """Return what the mix is, and the sides that are to be observed beside it."""
     mixdown = Mixdown()
     observer: Observer | None = None
     fingerprinter: Fingerprinter | None = None
@@ -78,28 +79,28 @@ def _listen(decoder: Decoder) -> Heard:
         channels_cancel=round(mixdown.cancelled_share, 4),
         channels_differ=round(mixdown.difference, 4),
     )
-    return Heard(
+    heard = Heard(
         facts,
         fingerprinter.finish(),
         observation.to_bytes(),
         pcm_sha256=samples.hexdigest(),
         landmarks=landmarker.finish().to_bytes(),
     )
+    return heard, mixdown.sides(decoder.duration_s)
 
 
-def _with_sides(heard: Heard, decoder: Decoder) -> Heard:
-    """Decode once more, and add left, right and their difference: one may hide in the mix."""
-    observers = {name: Observer(decoder.rate_hz or 0) for name in SIDES}
-    landmarkers = {name: Landmarker(decoder.rate_hz or 0) for name in SIDES}
+def _with_sides(heard: Heard, names: tuple[str, ...], decoder: Decoder) -> Heard:
+    """Decode once more, and add the sides: one may hide in the mix."""
+    observers = {name: Observer(decoder.rate_hz or 0) for name in names}
+    landmarkers = {name: Landmarker(decoder.rate_hz or 0) for name in names}
     for chunk in decoder.chunks():
-        left, right = chunk[0], chunk[min(1, len(chunk) - 1)]
-        difference = (left - right) * np.float32(0.5)
-        for name, samples in zip(SIDES, (left, right, difference), strict=True):
-            observers[name].feed(np.ascontiguousarray(samples))
-            landmarkers[name].feed(np.ascontiguousarray(samples))
+        for name in names:
+            samples = side_of(name, chunk)
+            observers[name].feed(samples)
+            landmarkers[name].feed(samples)
     sides = {name: observer.finish() for name, observer in observers.items()}
     whole = replace(Observation.from_bytes(heard.observation), sides=sides)
-    marks = [landmarkers[name].finish().to_bytes() for name in SIDES]
+    marks = {name: landmarker.finish().to_bytes() for name, landmarker in landmarkers.items()}
     landmarks = with_sides(heard.landmarks, marks)
     return replace(heard, observation=whole.to_bytes(), landmarks=landmarks)
 

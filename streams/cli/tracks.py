@@ -335,5 +335,7 @@ def _input_facts(audio: dict[str, Any]) -> Iterator[str]:
         yield f"The default one of {audio['streams']} audio streams is analysed."
     if audio["channels_cancel"] > 0:
         yield f"In {audio['channels_cancel']:.1%} the channels cancel: the loudest one is analysed."
-    if audio["channels_differ"] >= APART:
+    if audio["channels"] > 2:
+        yield "Of the channels, each that is unlike the others is analysed beside the mix."
+    elif audio["channels_differ"] >= APART:
         yield "The channels differ: left, right and their difference are analysed beside the mix."

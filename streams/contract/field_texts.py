@@ -101,7 +101,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "heard_share": "share of the stated duration that was decoded, 0 to 1",
     "streams": "audio streams in the file; the default one is analysed",
     "channels_cancel": "share in which the channels cancel each other, 0 to 1",
-    "channels_differ": "1 where the first two channels are unrelated or opposed, 0 where alike",
+    "channels_differ": "1 where the first two are unrelated or any two opposed, 0 where alike",
     "codes": "result codes of the C2PA validation",
     "signer": "who signed the manifest",
     "signed_at": "when it was signed",

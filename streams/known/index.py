@@ -16,7 +16,6 @@ from detector.matching.classes import MatchClass
 from detector.matching.landmarks import Landmarks, sides_of
 from detector.matching.match_classes import indistinct
 from detector.matching.postings import Keys
-from detector.types import SIDES
 
 if TYPE_CHECKING:
     from streams.known.sql import SqlIndex
@@ -93,14 +92,13 @@ class Query:
 
     @classmethod
     def of_sides(cls, content_sha256: str, landmarks: bytes) -> dict[str, "Query"]:
-        """Return the queries of an upload's sides, by ``SIDES``; none where its channels are alike.
+        """Return the queries of an upload's sides, by name; none where its channels are alike.
 
         Raises:
             NotLandmarks: another version, or no landmarks at all.
         """
         return {
-            name: cls.of(content_sha256, None, side)
-            for name, side in zip(SIDES, sides_of(landmarks), strict=False)
+            name: cls.of(content_sha256, None, side) for name, side in sides_of(landmarks).items()
         }
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from detector.matching.classes import MatchClass
 from detector.matching.landmarks import NotLandmarks
-from detector.types import SIDES
+from detector.types import side_in_words
 from streams.contract.records import Match
 from streams.contract.vocabulary import BankKind
 from streams.known.banks import Bank, Banks
@@ -75,7 +75,7 @@ def _match(match: Found, bank: Bank, side: str | None) -> Match:
         "item_id": item.item_id,
         "generator": item.generator or bank.generator,
         "licence": item.licence or bank.licence,
-        "sentence": f"In {SIDES[side]}: {sentence}" if side else sentence,
+        "sentence": f"In {side_in_words(side)}: {sentence}" if side else sentence,
         "content_sha256": item.content_sha256,
     }
     if alignment is None:

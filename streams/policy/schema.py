@@ -189,7 +189,7 @@ FEATURES: Final[dict[str, Feature]] = {
     "audio.streams": _number("audio streams in the file; the default one is analysed", 1.0),
     "audio.channels_cancel": _number("share in which the channels cancel each other", 0.0),
     "audio.channels_differ": _number(
-        "1 where the first two channels are unrelated or opposed, 0 where they are alike", 0.0
+        "1 where the first two channels are unrelated, or any two opposed; 0 where alike", 0.0
     ),
     # Known recordings that this one is, wholly or in part; test sets (golden) left out.
     **{

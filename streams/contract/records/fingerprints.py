@@ -26,7 +26,7 @@ class AudioFacts(Record):
 
     The first share is the decoded duration over the delivered one. ``channels_cancel`` is the share
     of the recording in which the channels cancel. ``channels_differ`` is 1 where the first two
-    channels are unrelated or opposed, 0 where they are alike.
+    channels are unrelated or any two are opposed, 0 where they are alike.
     """
 
     container: str

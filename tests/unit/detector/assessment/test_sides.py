@@ -16,7 +16,7 @@ from detector.assessment.sides import assess
 from detector.calibration.calibration import HumanScores
 from detector.observation.listen import listen
 from detector.observation.observation import Observation
-from detector.types import Assessment, Evidence, Rates
+from detector.types import Assessment, Evidence, Rates, channel_side
 from models.synthesis.music import RATE_HZ, render
 from models.synthesis.simulated_decoder import decode_through
 from tests.support.audio import write_wav
@@ -75,6 +75,14 @@ def together(mix: Assessment, *sides: Assessment) -> Assessment:
     return assessment
 
 
+def of_channels(mix: Assessment, *channels: Assessment) -> Assessment:
+    names = [channel_side(number) for number, _ in enumerate(channels, 1)]
+    observed = replace(OBSERVED, sides=dict.fromkeys(names, OBSERVED))
+    model: Any = Canned([mix, *channels])
+    (assessment,) = assess(model, [observed], RATES)
+    return assessment
+
+
 def test_without_sides_the_answer_is_the_models() -> None:
     only = answer(0.005)
     model: Any = Canned([only, only])
@@ -101,6 +109,29 @@ def test_a_side_is_named_where_the_mix_shows_it_too_and_the_other_shows_nothing(
     )
     made = together(answer(0.001), answer(0.002), answer(0.05), answer(0.5))
     assert (made.extent, made.evidence[0].sentence) == ("All", "It pulses.")
+
+
+def test_the_channels_that_have_the_trace_are_a_part() -> None:
+    made = of_channels(answer(0.5), answer(0.6), answer(0.5), answer(0.0019), answer(0.001))
+    assert (made.outcome, made.extent) == ("suspected", "Partly")
+    assert made.p_value == pytest.approx(0.005)
+    assert made.evidence[0].sentence == "In channel 4: It pulses."
+    none = of_channels(answer(0.5), answer(0.6), answer(0.5), answer(0.003), answer(0.9))
+    assert (none.outcome, none.extent) == ("uncertain", "Unknown")
+
+
+def test_a_channel_that_is_merely_weaker_makes_no_part() -> None:
+    made = of_channels(answer(0.001), answer(0.002), answer(0.05), answer(0.5))
+    assert (made.extent, made.evidence[0].sentence) == ("All", "It pulses.")
+
+
+def test_of_many_channels_the_mix_alone_identifies() -> None:
+    weak, strong = answer(0.5), answer(0.001, 20.0, sure=0.0009)
+    made = of_channels(strong, weak, weak, answer(0.001, 25.0, sure=0.0009))
+    assert (made.outcome, made.identified_p_value) == ("identified", 0.0009)
+    assert (made.extent, made.evidence[0].sentence) == ("Partly", "In channel 3: It pulses.")
+    made = of_channels(weak, weak, weak, answer(0.001, 20.0, sure=0.0001))
+    assert made.outcome == "suspected"
 
 
 def test_what_only_differs_is_named() -> None:

@@ -17,6 +17,7 @@ from detector.matching.landmarks import (
     with_sides,
 )
 from detector.matching.quads import index_keys, quads_of
+from detector.types import SIDES
 from tests.support.recordings import RATE_HZ, changed, landmarks, music
 
 EMPTY = Landmarks(np.zeros(0, np.uint32), np.zeros(0, np.uint16), 0.0)
@@ -114,14 +115,17 @@ def test_they_cost_little() -> None:
 
 def test_sides_come_behind_the_mix() -> None:
     mix, *sides = (landmarks(music(seed, 10.0)).to_bytes() for seed in range(1, 5))
-    data = with_sides(mix, sides)
-    assert same(Landmarks.from_bytes(data), Landmarks.from_bytes(mix))
-    assert sides_of(data) == tuple(sides)
-    assert sides_of(mix) == ()
+    channels = ("channel 1", "channel 64", "difference")
+    for names in (tuple(SIDES), channels, channels[:2]):
+        named = dict(zip(names, sides, strict=False))
+        data = with_sides(mix, named)
+        assert same(Landmarks.from_bytes(data), Landmarks.from_bytes(mix))
+        assert sides_of(data) == named
+    assert sides_of(mix) == {}
 
 
 @given(st.binary(max_size=60))
 def test_no_sides_are_read_beyond_the_bytes(data: bytes) -> None:
-    for ending in (b"", b"sides"):
+    for ending in (b"", b"sides", b"chans"):
         parts = sides_of(data + ending)
-        assert b"".join(parts) in data
+        assert all(part in data for part in parts.values())

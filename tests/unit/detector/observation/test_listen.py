@@ -13,7 +13,7 @@ import pytest
 
 from detector.audio.decode import Decoder
 from detector.audio.samples import to_mono
-from detector.matching.landmarks import Landmarker, Landmarks
+from detector.matching.landmarks import Landmarker, Landmarks, sides_of
 from detector.observation import listen as listening
 from detector.observation.listen import listen
 from detector.observation.observation import Observation, Observer
@@ -156,3 +156,23 @@ def test_sides_are_observed_where_the_channels_differ(
         side = observed.sides[name]
         assert side.duration_s == observed.duration_s
         assert np.abs(side.ltas - expected.ltas).mean() < 0.5
+
+
+def test_of_six_channels_those_unlike_the_others_are_observed(tmp_path: Path) -> None:
+    front, rear = (0.4 * render(seed, 8.0).mean(axis=0) for seed in (1, 2))
+    silent = np.zeros_like(front)
+    six = np.stack((front, front, silent, silent, 0.5 * rear, -0.6 * rear)).astype(np.float32)
+    (tmp_path / "six").write_bytes(encoded([six], "pcm_s16le", "wav", RATE_HZ))
+    heard = listen(tmp_path / "six", max_duration_s=60)
+    observed = Observation.from_bytes(heard.observation)
+    assert list(observed.sides) == list(sides_of(heard.landmarks)) == ["channel 1", "channel 6"]
+    assert heard.audio.channels_differ > 0.95
+    alone = Observer(RATE_HZ)
+    alone.feed(six[5])
+    expected = alone.finish()
+    assert np.abs(observed.sides["channel 6"].ltas - expected.ltas).mean() < 0.5
+    (tmp_path / "same").write_bytes(
+        encoded([np.repeat(front[None], 6, axis=0)], "pcm_s16le", "wav", RATE_HZ)
+    )
+    alike = listen(tmp_path / "same", max_duration_s=60)
+    assert Observation.from_bytes(alike.observation).sides == {}

@@ -7,12 +7,14 @@ import pytest
 
 from detector.matching.landmarks import with_sides
 from detector.observation.listen import listen
+from detector.types import SIDES
 from models.synthesis.music import RATE_HZ, render
 from streams.known.banks import BankError, Banks
 from streams.known.index import Item, open_index
 from tests.support.audio import write_wav
 from tests.support.known_banks import BY, looked_up
 from tests.support.known_tracks import digest, item, part, score, worn
+from tests.support.links import encoded
 
 
 def test_a_match_carries_its_evidence_and_its_bank(banks: Banks) -> None:
@@ -57,10 +59,14 @@ def test_no_bank_no_question(tmp_path: Path) -> None:
             Banks(index).add("catalogue", [item(1)], BY)
 
 
+def behind(mix: bytes, *sides: bytes) -> bytes:
+    return with_sides(mix, dict(zip(SIDES, sides, strict=True)))
+
+
 def test_a_known_track_on_one_side_is_found_and_the_side_is_named(banks: Banks) -> None:
     banks.add("stay-down", [item(seed, "stay-down") for seed in (1, 2, 3)], BY)
     mix, sides = score(9), [score(1), score(2), score(8)]
-    landmarks = with_sides(mix.to_bytes(), [one.to_bytes() for one in sides])
+    landmarks = behind(mix.to_bytes(), *(one.to_bytes() for one in sides))
     matches = {one.item_id: one.sentence for one in looked_up(banks, landmarks)}
     assert matches.keys() == {"T-1", "T-2"}
     assert matches["T-1"].startswith("In the left channel: The same recording as T-1")
@@ -74,11 +80,11 @@ def test_what_the_mix_and_a_side_show_is_one_match_the_better_one(banks: Banks) 
         worn(score(1), lost=0.3).to_bytes(),
         score(8).to_bytes(),
     )
-    (match,) = looked_up(banks, with_sides(whole, [less, none, none]))
+    (match,) = looked_up(banks, behind(whole, less, none, none))
     assert match.sentence.startswith("The same recording")
-    (match,) = looked_up(banks, with_sides(less, [none, none, whole]))
+    (match,) = looked_up(banks, behind(less, none, none, whole))
     assert match.sentence.startswith("In what differs between the channels: The same recording")
-    (match,) = looked_up(banks, with_sides(less, [none, whole, none]), digest(1))
+    (match,) = looked_up(banks, behind(less, none, whole, none), digest(1))
     assert match.sentence == "The same audio as T-1, on the stay-down list (stay-down)."
 
 
@@ -88,6 +94,7 @@ def test_what_the_mix_and_a_side_show_is_one_match_the_better_one(banks: Banks) 
         ("apart", {"K-1": "In the left channel: ", "K-2": "In the right channel: "}),
         ("opposite", {"K-1": ""}),
         ("below", {"K-1": "In what differs between the channels: "}),
+        ("rear", {"K-1": "In channel 3: "}),
     ],
 )
 def test_a_known_track_is_found_however_channels_hide_it(
@@ -99,8 +106,10 @@ def test_a_known_track_is_found_however_channels_hide_it(
         "apart": (first, second),
         "opposite": (first, -first),
         "below": (first + second, second - first),
+        "rear": (second, second, first, -first),
     }[mixed]
-    write_wav(tmp_path / "upload.wav", np.stack(sides), RATE_HZ)
+    data = encoded([np.stack(sides)], "pcm_s16le", "wav", RATE_HZ)
+    (tmp_path / "upload.wav").write_bytes(data)
     for number, samples in enumerate((first, second), 1):
         write_wav(tmp_path / "known.wav", samples[None], RATE_HZ)
         known = listen(tmp_path / "known.wav", max_duration_s=60)
