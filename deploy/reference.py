@@ -127,7 +127,7 @@ ANALYSED: Final = """\
   difference are analysed as well, and looked up among known tracks.
 - **Three and more channels.** Each that is unlike the others is analysed as well, and looked up:
   the loudest of those that are alike stands for them, up to eight in all. Of a recording of more
-  than 22 minutes they are fewer, of one of more than 90 minutes none. The answer names a channel
+  than 15 minutes they are fewer, of one of more than an hour none. The answer names a channel
   by its number in the file; the first is 1. Any two opposed ones make `audio.channels_differ` 1.
 - **Tags in front.** ID3 tags in front of any container are passed over, and so are tags between
   links.

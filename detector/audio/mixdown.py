@@ -19,7 +19,7 @@ CANCELS: Final = 0.2
 """Power of the mean over that of as many unrelated channels; ordinary stereo is above 0.6."""
 ONE_SIDED: Final = 1e-4  # 40 dB: less is as good as silent
 MOST_CHANNELS: Final = 8
-MOST_CHANNELS_S: Final = 3 * 3_600.0
+MOST_CHANNELS_S: Final = 2 * 3_600.0
 """Of all channels together that are observed: a decode has limits of time and memory."""
 
 

@@ -133,7 +133,7 @@ def test_ordinary_surround_music_does_not_count_as_different() -> None:
 
 
 @pytest.mark.parametrize(
-    ("hours", "observed"), [(0.3, 8), (0.5, 6), (1.4, 2), (1.6, 0), (100.0, 0)]
+    ("hours", "observed"), [(0.2, 8), (0.33, 6), (0.9, 2), (1.1, 0), (100.0, 0)]
 )
 def test_of_long_recordings_fewer_channels_are_observed(hours: float, observed: int) -> None:
     mixdown = Mixdown()
