@@ -3,6 +3,7 @@
 from typing import Literal
 
 from streams.contract.records import AudioFacts, Match, Provenance, Record
+from streams.contract.records.base import Number
 from streams.contract.vocabulary import Extent, Outcome
 from streams.media.file_tags import FileTags
 
@@ -34,8 +35,8 @@ class Reading(Record):
     detail: str | None = None
     content_sha256: str | None = None
     outcome: Outcome | None = None
-    p_value: float | None = None
-    probability: float | None = None
+    p_value: Number | None = None
+    probability: Number | None = None
     extent: Extent = Extent.UNKNOWN
     generator: str | None = None
     sentences: tuple[str, ...] = ()
