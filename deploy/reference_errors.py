@@ -119,6 +119,9 @@ REQUESTS: Final[Mapping[str, tuple[str, ...]]] = {
         *("no_statement", "bad_grounds", "nothing_to_object"),
         *("bad_kind", "bad_content", "too_many_files"),
     ),
+    "Delivery of statements": (
+        *("bad_address", "bad_language", "no_such_address", "no_such_statement", "mail_refused"),
+    ),
     "Operations": (
         *(
             "bad_webhook",

@@ -25,9 +25,9 @@ class MailServerAway(Transient):
 class MailRefused(SingleReason, reason="mail_refused"):
     """The server refused this mail; ``is_final``: it asks not to be tried again (5xx)."""
 
-    def __init__(self, code: int, reply: str) -> None:
-        super().__init__(f"{code} {reply}")
-        self.is_final = 500 <= code < 600
+    def __init__(self, reply: str, is_final: bool) -> None:
+        super().__init__(reply)
+        self.is_final = is_final
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ class Connection:
                 raise smtplib.SMTPServerDisconnected(_text(reply, address))
             with suppress(smtplib.SMTPServerDisconnected):
                 self.session.rset()
-            raise MailRefused(code, _text(reply, address))
+            raise MailRefused(f"{code} {_text(reply, address)}", 500 <= code < 600)
         return _text(reply, address)
 
 
