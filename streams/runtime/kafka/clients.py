@@ -164,11 +164,7 @@ def open_consumer(settings: Settings, group: str, topics: Iterable[str]) -> Kafk
         BrokerAway, BrokerRefuses: see ``opened``.
     """
     group_id = f"{settings.group_prefix}.{group}"
-    topics = [*topics]
     consumer = open_reader(settings, *topics, group_id=group_id, **_membership(settings, group))
-    # A leader that joins before it knows the partitions assigns nothing, and kafka-python 3.0 does
-    # not always try again when it knows them.
-    opened(settings, lambda: [consumer.partitions_for_topic(topic) for topic in topics])
     if not settings.leave_groups:
         group_leave.stay(consumer)
     return consumer
