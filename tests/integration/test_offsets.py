@@ -43,7 +43,7 @@ def settings(kafka: ApacheKafka) -> Settings:
 
 def done(settings: Settings, process: str, offset: int, *, stay: bool = False) -> object:
     """Let a member of the group do the first ``offset`` events."""
-    deadline = time.monotonic() + 240
+    deadline = time.monotonic() + 300
     while (consumer := committed(settings, process, offset)) is None:
         assert time.monotonic() < deadline, "no assignment"
     if stay:
@@ -59,7 +59,7 @@ def committed(settings: Settings, process: str, offset: int) -> KafkaConsumer | 
     join again. A supervisor replaces such a process, since it makes no progress.
     """
     consumer = open_consumer(settings, process, [PARTITION.topic])
-    deadline = time.monotonic() + 60  # four rounds of metadata
+    deadline = time.monotonic() + 30  # two rounds of metadata
     while time.monotonic() < deadline:
         consumer.poll(timeout_ms=200)
         with suppress(RebalanceInProgressError):  # another poll completes the rebalance
