@@ -151,7 +151,7 @@ def test_many_guesses_at_once_are_as_few(ledger: Ledger, monkeypatch: pytest.Mon
     answers = together(lambda _: users.log_in(ledger, "Ada", "guess", "10.0.0.9"))
     kinds = [type(one) for one in answers]
     assert kinds.count(WrongLogin) == 2
-    # on a busy machine SQLite may be locked for too long, which lets nobody in either
+    # on a busy machine SQLite may be locked for too long, which refuses the guess as well
     assert all(issubclass(one, (WrongLogin, TooManyTries, LedgerAway)) for one in kinds)
 
 
