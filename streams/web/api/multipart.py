@@ -70,28 +70,37 @@ async def received(request: Request, uploads: KeptUploads) -> AsyncIterator[Form
         yield form
 
 
-class _Reader:
-    """What python-multipart calls; it bounds the number and the size of a part's headers."""
+class PartHeaders:
+    """What python-multipart calls for the headers of a part, whose number and size it bounds."""
+
+    def on_part_begin(self) -> None:
+        """A part begins."""
+        self._headers: dict[bytes, bytes] = {}
+
+    def on_header_begin(self) -> None:
+        """A header begins."""
+        self._name = self._value = b""
+
+    def on_header_field(self, data: bytes, start: int, end: int) -> None:
+        """Take some of its name."""
+        self._name += data[start:end]
+
+    def on_header_value(self, data: bytes, start: int, end: int) -> None:
+        """Take some of its value."""
+        self._value += data[start:end]
+
+    def on_header_end(self) -> None:
+        """Keep it by its name."""
+        self._headers[self._name.lower()] = self._value
+
+
+class _Reader(PartHeaders):
+    """What python-multipart calls."""
 
     def __init__(self, form: Form) -> None:
         self._form = form
         self.parts: list[str] = []
         self.is_complete = False
-
-    def on_part_begin(self) -> None:
-        self._headers: dict[bytes, bytes] = {}
-
-    def on_header_begin(self) -> None:
-        self._name = self._value = b""
-
-    def on_header_field(self, data: bytes, start: int, end: int) -> None:
-        self._name += data[start:end]
-
-    def on_header_value(self, data: bytes, start: int, end: int) -> None:
-        self._value += data[start:end]
-
-    def on_header_end(self) -> None:
-        self._headers[self._name.lower()] = self._value
 
     def on_headers_finished(self) -> None:
         _, options = parse_options_header(self._headers.get(b"content-disposition"))

@@ -19,6 +19,7 @@ from detector.errors import BadInput
 from streams.contract.translations import N_
 from streams.media.kept_audio import Arriving
 from streams.services.appeal_files import MOST_FILES
+from streams.web.api.multipart import PartHeaders
 from streams.web.api.problems import ProblemError
 from streams.web.artist.guests import Guest
 
@@ -77,8 +78,8 @@ async def received(guest: Guest) -> AsyncIterator[HandedIn]:
         yield reader.form
 
 
-class _Reader:
-    """What python-multipart calls; it bounds the number and the size of a part's headers."""
+class _Reader(PartHeaders):
+    """What python-multipart calls."""
 
     def __init__(self, guest: Guest, stack: ExitStack, most: int) -> None:
         self._guest, self._stack, self._left = guest, stack, most
@@ -96,22 +97,10 @@ class _Reader:
         parser.write(block)
 
     def on_part_begin(self) -> None:
-        self._headers: dict[bytes, bytes] = {}
+        super().on_part_begin()
         self._parts += 1
         if self._parts > MOST_FIELDS:
             raise ProblemError(422, "bad_form", self._guest.text(BROKEN))
-
-    def on_header_begin(self) -> None:
-        self._name = self._value = b""
-
-    def on_header_field(self, data: bytes, start: int, end: int) -> None:
-        self._name += data[start:end]
-
-    def on_header_value(self, data: bytes, start: int, end: int) -> None:
-        self._value += data[start:end]
-
-    def on_header_end(self) -> None:
-        self._headers[self._name.lower()] = self._value
 
     def on_headers_finished(self) -> None:
         _, options = parse_options_header(self._headers.get(b"content-disposition"))
