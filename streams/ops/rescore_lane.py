@@ -14,19 +14,12 @@ from typing import Any, Final
 import structlog
 from kafka.errors import KafkaError
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
 from detector.errors import Transient
 from streams.contract import processes, topics
 from streams.contract.records import ObservationRef
 from streams.contract.records.rescoring import TrackRescoring
+from streams.ops.progress import bar
 from streams.runtime.kafka.clients import open_producer, send_window
 from streams.runtime.kafka.errors import BrokerAway
 from streams.runtime.kafka.offsets import behind
@@ -110,7 +103,7 @@ def rescore(
     with (
         closing(open_producer(settings, "rescore-command")) as producer,
         open_admin(settings) as admin,
-        _progress(console) as progress,
+        bar(console) as progress,
     ):
         task = progress.add_task("scored", total=total)
 
@@ -149,7 +142,7 @@ def core_hours(
     """
     counts: Counter[str] = Counter()
     samples: list[ObservationRef] = []
-    with _progress(console) as progress:
+    with bar(console) as progress:
         for item in progress.track(items, total=total, description="counted"):
             counts[item if isinstance(item, str) else "sent"] += 1
             if not isinstance(item, str) and len(samples) < SAMPLES:
@@ -159,15 +152,3 @@ def core_hours(
         return counts, ""
     hours = counts["sent"] * each / 3_600
     return counts, f": about {hours:.2f} core-hours on CPUs, {1_000 * each:.0f} ms each"
-
-
-def _progress(console: Console) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left:"),
-        TimeRemainingColumn(),
-        console=console,
-    )

@@ -12,19 +12,15 @@ from typing import IO, Final
 
 from rich.console import Console
 from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
     Task,
     TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
 )
 
 from detector.assessment.model import Model
 from detector.errors import Fatal
 from streams.contract.records import stable_id
 from streams.ops.inputs import Skipped
+from streams.ops.progress import bar
 from streams.ops.scan import files
 from streams.ops.scan.listing import PASSED_OVER, Listed, listed
 from streams.ops.scan.page import About, page
@@ -100,7 +96,10 @@ class Scan:
         total, unread = state.counts(reader.basis)
         if not unread:
             return
-        with reader, _progress(console) as progress:
+        with (
+            reader,
+            bar(console, TextColumn("{task.fields[problems]}", style="yellow")) as progress,
+        ):
             task = progress.add_task("read", total=total, completed=total - unread, problems="")
             unreadable, told_at = 0, time.monotonic()
 
@@ -162,16 +161,3 @@ def _held(folder: Path) -> Iterator[None]:
         except BlockingIOError as error:
             raise Fatal(f"another scan writes to {folder.parent}: wait for it") from error
         yield
-
-
-def _progress(console: Console) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left:"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[problems]}", style="yellow"),
-        console=console,
-    )
