@@ -11,7 +11,7 @@ from typing import Final
 
 from streams.contract import json_schemas, processes
 from streams.runtime.kafka.clients import plain_client_settings
-from streams.runtime.patches import group_leave, record_batches
+from streams.runtime.patches import group_leave, kafka_python, record_batches
 from streams.runtime.settings import Settings
 
 EXAMPLE: Final = "examples/catalogue_consumer.py"
@@ -22,6 +22,7 @@ def run_catalogue(settings: Settings) -> int:
     """Run the example until a signal; return the exit code."""
     os.umask(0o077)  # where it is the first to open the ledger on SQLite, it makes the file
     record_batches.install()
+    kafka_python.finish_joins()
     if not settings.leave_groups:
         group_leave.install()
     name = processes.CATALOGUE.name

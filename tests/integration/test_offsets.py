@@ -15,6 +15,7 @@ from kafka.future import Future
 
 from streams.contract import topics
 from streams.ops.embedded_broker import EmbeddedBroker, ensure_topics
+from streams.runtime.kafka import clients
 from streams.runtime.kafka.clients import open_consumer
 from streams.runtime.kafka.offsets import CannotRewind, Move, moves, rewind
 from streams.runtime.kafka.topic_plan import open_admin
@@ -41,38 +42,26 @@ def settings(kafka: ApacheKafka) -> Settings:
     return settings
 
 
-def done(settings: Settings, process: str, offset: int, *, stay: bool = False) -> object:
-    """Let a member of the group do the first ``offset`` events."""
-    deadline = time.monotonic() + 300
-    while (consumer := committed(settings, process, offset)) is None:
-        assert time.monotonic() < deadline, "no assignment"
-    if stay:
-        return consumer
-    consumer.close(autocommit=False)
-    return None
-
-
-def committed(settings: Settings, process: str, offset: int) -> KafkaConsumer | None:
-    """Return a member of the group that committed ``offset``; None: it got no partitions.
-
-    On a busy machine kafka-python 3.0 may join before it knows the partitions, assign none, and not
-    join again. A supervisor replaces such a process, since it makes no progress.
-    """
+def done(settings: Settings, process: str, offset: int, *, poll_ms: int = 200) -> KafkaConsumer:
+    """Return a member of the group that did the first ``offset`` events."""
     consumer = open_consumer(settings, process, [PARTITION.topic])
-    deadline = time.monotonic() + 30  # two rounds of metadata
-    while time.monotonic() < deadline:
-        consumer.poll(timeout_ms=200)
+    deadline = time.monotonic() + 300
+    while True:
+        assert time.monotonic() < deadline, "no assignment"
+        consumer.poll(timeout_ms=poll_ms)
         with suppress(RebalanceInProgressError):  # another poll completes the rebalance
             if consumer.assignment():
                 consumer.commit({PARTITION: OffsetAndMetadata(offset, "", -1)})
                 return consumer
+
+
+def leave(consumer: KafkaConsumer) -> None:
     consumer.close(autocommit=False)
-    return None
 
 
 @pytest.mark.pipeline
 def test_a_group_goes_back_to_a_time_and_not_forward(settings: Settings) -> None:
-    done(settings, "classify", 5)
+    leave(done(settings, "classify", 5))
     group = f"{settings.group_prefix}.classify"
     since = BEGAN + 2.5 * QUARTER
     with open_admin(settings) as admin:
@@ -87,27 +76,32 @@ def test_a_group_goes_back_to_a_time_and_not_forward(settings: Settings) -> None
 
 @pytest.mark.pipeline
 def test_a_group_with_members_is_left_alone(settings: Settings) -> None:
-    consumer = done(settings, "decide", 5, stay=True)
+    consumer = done(settings, "decide", 5)
     group = f"{settings.group_prefix}.decide"
     with open_admin(settings) as admin:
         differences = moves(admin, group, [PARTITION.topic], LONG_AGO)
         with pytest.raises(CannotRewind, match="has members"):
             rewind(admin, group, differences)
-    consumer.close(autocommit=False)  # type: ignore[attr-defined]
+    leave(consumer)
 
 
 @pytest.mark.pipeline
 def test_a_consumer_whose_metadata_requests_are_lost_gets_its_partitions(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The client loses a request that is made while another is in flight; here it loses each."""
+    """The client loses a request that is made while another is in flight; here it loses each.
+
+    So it joins before it knows the partitions, and again when it does. Each poll ends before
+    the broker has answered.
+    """
 
     def request_update(cluster: ClusterMetadata) -> Future:
         cluster.start_refresh_loop()
         return Future()
 
     monkeypatch.setattr(ClusterMetadata, "request_update", request_update)
-    done(settings, "redecide", 0)
+    monkeypatch.setattr(clients, "METADATA_AGE_MS", 1_000)
+    leave(done(settings, "redecide", 0, poll_ms=1))
 
 
 @pytest.mark.pipeline
@@ -121,14 +115,14 @@ def test_a_broker_that_knows_no_times_is_named() -> None:
     with EmbeddedBroker() as broker:
         settings = Settings(brokers=broker.bootstrap, session_timeout_s=6, fetch_max_wait_ms=50)
         ensure_topics(settings)
-        done(settings, "classify", 0)
+        leave(done(settings, "classify", 0))
         with open_admin(settings) as admin, pytest.raises(CannotRewind, match="the embedded one"):
             moves(admin, "earmark.classify", [PARTITION.topic], LONG_AGO)
 
 
 @pytest.mark.pipeline
 def test_the_command_tells_before_it_does(settings: Settings) -> None:
-    done(settings, "classify", 5)
+    leave(done(settings, "classify", 5))
 
     def earmark(*arguments: str) -> str:
         run = subprocess.run(

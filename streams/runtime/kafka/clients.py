@@ -16,7 +16,7 @@ from streams.contract.records import Record
 from streams.runtime.kafka.errors import BrokerAway
 from streams.runtime.kafka.handler import message_of
 from streams.runtime.kafka.security import client_security, explained, plain_security
-from streams.runtime.patches import group_leave, record_batches
+from streams.runtime.patches import group_leave, kafka_python, record_batches
 from streams.runtime.settings import Settings
 
 BOOTSTRAP_MS: Final = 5_000  # for one attempt
@@ -163,6 +163,7 @@ def open_consumer(settings: Settings, group: str, topics: Iterable[str]) -> Kafk
     Raises:
         BrokerAway, BrokerRefuses: see ``opened``.
     """
+    kafka_python.finish_joins()
     group_id = f"{settings.group_prefix}.{group}"
     consumer = open_reader(settings, *topics, group_id=group_id, **_membership(settings, group))
     if not settings.leave_groups:
