@@ -29,6 +29,7 @@ RULE: Final = {
     "on_missing": "what a feature that is not known leads to; else `defaults.on_missing`",
     "actions": "what it does, by dimension",
     "lifts": "dimensions in which it cancels the actions of rules with a lower priority",
+    "territories": "countries in which it applies; without any, everywhere",
     "despite_licence": "holds for licensed tracks as well",
     "ends_after": "`14d` or `48h`: its actions end then",
     "reason_code": "`R-` and capitals, in events and statements",

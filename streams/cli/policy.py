@@ -16,6 +16,7 @@ import typer
 
 from streams.cli import options as opt
 from streams.cli.options import HERE, echo, echo_json, fail, ledger_of, operator, settings_of
+from streams.contract.records.rights import WORLDWIDE
 from streams.policy.bundle import Bundle, load, parse, read
 from streams.policy.bundle_checks import failed_cases
 from streams.policy.changes import Change, changes, needs_two
@@ -28,6 +29,7 @@ app = typer.Typer()
 
 BundlePath = Annotated[Path, typer.Argument(help="Policy file (YAML).")]
 Rule = Annotated[str, typer.Argument(help="Rule id.")]
+InTerritory = Annotated[str, typer.Option("--territory", help="Evaluate in a country: DE.")]
 
 
 @app.command()
@@ -76,10 +78,13 @@ def evaluate(
     bundle: BundlePath,
     snapshot: Annotated[Path, typer.Argument(help="Features as JSON, nested or flat.")],
     key: Annotated[str, typer.Option(help="Track id, for canaries and samples.")] = "",
+    territory: InTerritory = WORLDWIDE,
 ) -> None:
     """Evaluate a policy on one snapshot of features."""
     checked = _load(bundle)
-    result = apply(filled(orjson.loads(snapshot.read_bytes())), checked, key=key)
+    result = apply(
+        filled(orjson.loads(snapshot.read_bytes())), checked, key=key, territory=territory
+    )
     review = result.review
     echo_json(
         {
@@ -150,6 +155,7 @@ def backtest(
 def simulate(
     bundle: BundlePath,
     snapshots: Annotated[Path, typer.Argument(help="Snapshots of features, one JSON a line.")],
+    territory: InTerritory = WORLDWIDE,
     json: opt.Json = False,
 ) -> None:
     """Evaluate a policy on made-up snapshots, one JSON object a line."""
@@ -160,7 +166,9 @@ def simulate(
         for number, line in enumerate(lines):
             if not line.strip():
                 continue
-            result = apply(filled(orjson.loads(line)), checked, key=str(number))
+            result = apply(
+                filled(orjson.loads(line)), checked, key=str(number), territory=territory
+            )
             count += 1
             hits.update(hit.rule_id for hit in result.hits)
             on_trial.update(hit.rule_id for hit in result.shadow_hits)

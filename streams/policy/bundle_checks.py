@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from pydantic import StringConstraints
 
+from streams.contract.records import Territory
+from streams.contract.records.rights import WORLDWIDE
 from streams.contract.vocabulary import FACTUAL
 from streams.policy.cel_syntax import CelSyntaxError
 from streams.policy.conditions import Condition
@@ -45,6 +47,7 @@ class Case(Strict):
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=200)]
     given: dict[str, Any]  # prose: the key of a policy file
+    territory: Territory = WORLDWIDE
     overrides: tuple[str, ...] = ()
     expect: Expect
 
@@ -199,7 +202,12 @@ def _case(bundle: "Bundle", at: Path, case: Case) -> Iterator[Fault]:
     if unknown:
         yield unknown[0]
         return
-    result = evaluate(values, bundle, overrides=tuple(sorted(case.overrides)), key=None)
+    result = evaluate(
+        *(values, bundle),
+        key=None,
+        territory=case.territory,
+        overrides=tuple(sorted(case.overrides)),
+    )
     actual: dict[str, Any] = {
         **dict(result.actions),
         "review": NO_REVIEW if result.review is None else result.review.queue,

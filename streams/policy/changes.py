@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from streams.contract.records.rights import WORLDWIDE
 from streams.contract.vocabulary import FACTUAL, STRICTNESS
 from streams.policy.bundle import Bundle
 from streams.policy.cel_syntax import names, parse
@@ -109,7 +110,8 @@ def _more(was: Rule, now: Rule, fields: Iterable[str]) -> bool:
     """Whether a changed rule can restrict more than before."""
     changed = set(fields) - HARMLESS
     lifted = bool(was.lifts) and bool(_reach(was))  # it may lift less than before
-    if lifted and (changed & {"when", "on_missing", "priority"} or set(was.lifts) - set(now.lifts)):
+    fewer_lifts = set(was.lifts) - set(now.lifts) or not _within(was, now)
+    if lifted and (changed & {"when", "on_missing", "priority"} or fewer_lifts):
         return True
     if not _reach(now) or not restricted(now.actions):
         return bool(was.lifts) and _reach(now) < _reach(was)
@@ -120,9 +122,17 @@ def _more(was: Rule, now: Rule, fields: Iterable[str]) -> bool:
             if name != FACTUAL
         )
         return stricter or _reach(now) > _reach(was)
+    if changed == {"territories"}:
+        return not _within(now, was)
     if changed <= {"requires", "finding"} and now.requires and not was.requires:
         return False
     return bool(changed)
+
+
+def _within(rule: Rule, other: Rule) -> bool:
+    """Whether a rule applies nowhere where another one does not."""
+    places = rule.territories or (WORLDWIDE,)
+    return not other.territories or all(map(other.is_for, places))
 
 
 def _params(old: Bundle | None, new: Bundle) -> Iterator[Change]:

@@ -7,7 +7,8 @@ then B, then A again are three decisions.
 
 import hashlib
 from dataclasses import dataclass
-from typing import Final
+from functools import cached_property
+from typing import Any, Final
 
 import orjson
 
@@ -18,6 +19,7 @@ from streams.contract.records import (
     Dimension,
     Label,
     ReviewRequested,
+    RuleHit,
     TerritorialActions,
     TrackClassified,
     TrackDecided,
@@ -25,7 +27,7 @@ from streams.contract.records import (
     stable_id,
 )
 from streams.contract.records.policy import PolicyShadowed, StatementWritten
-from streams.contract.records.rights import CreditsDerived, UsageAttributed
+from streams.contract.records.rights import WORLDWIDE, CreditsDerived, UsageAttributed
 from streams.contract.vocabulary import STRICTNESS
 from streams.policy import credits, reasons
 from streams.policy.bundle import Bundle
@@ -33,14 +35,21 @@ from streams.policy.evaluate import ReviewNeed
 from streams.policy.facts import Facts
 from streams.policy.labels import effective, effective_artwork, labels_of
 from streams.policy.mappings import mappings_of
-from streams.policy.territories import TerritorialEvaluation, evaluate_territories
+from streams.policy.territories import (
+    ScopedEvaluation,
+    TerritorialEvaluation,
+    evaluate_territories,
+)
 
 _TOPICS: Final = {topic.record: topic.name for topic in topics.TOPICS}
 
 
 @dataclass(frozen=True)
 class DecisionRecords:
-    """The records of one decision, in the order in which they are published."""
+    """The records of one decision, in the order in which they are published.
+
+    ``elsewhere`` are the hits of rules that hold outside of the default territories alone.
+    """
 
     labelled: TrackLabelled
     decided: TrackDecided
@@ -49,6 +58,12 @@ class DecisionRecords:
     statement: StatementWritten | None = None
     usages: tuple[UsageAttributed, ...] = ()
     credits: CreditsDerived | None = None
+    elsewhere: tuple[RuleHit, ...] = ()
+
+    @property
+    def hits(self) -> tuple[RuleHit, ...]:
+        """The rules that act in any territory."""
+        return (*self.decided.rules, *(hit for hit in self.elsewhere if hit.mode != "shadow"))
 
     def outputs(self) -> list[Output]:
         """Return the records with their topics."""
@@ -92,6 +107,7 @@ def decide(
         statement=statement,
         usages=tuple(credits.usage_of(event, evaluation, decision_id, starts_at, before)),
         credits=credits.credits_of(event, evaluation, decided.label, decision_id),
+        elsewhere=tuple(basis.elsewhere),
     )
 
 
@@ -171,9 +187,34 @@ class _Basis:
                 "off": sorted(facts.off),
                 "lapsed": sorted(default.lapsed),
                 "overrides": list(default.overrides),
+                **self.places(),
             },
             reconsider_at=evaluation.reconsider_at,
             matches=event.matches,
+        )
+
+    @cached_property
+    def elsewhere(self) -> dict[RuleHit, tuple[str, ...]]:
+        """The hits of rules that hold outside of the default territories alone, with where."""
+        default, *others = self.evaluation.everywhere
+        there = {hit.rule_id for hit in _all_hits(default)}
+        hits: dict[RuleHit, tuple[str, ...]] = {}
+        for scope in others:
+            for hit in _all_hits(scope):
+                if hit.rule_id not in there:
+                    hits[hit] = (*hits.get(hit, ()), *scope.territories)
+        return hits
+
+    def places(self) -> dict[str, Any]:
+        """Return what the snapshot adds where rules depend on the territory.
+
+        ``territory`` is the one that was evaluated, if not worldwide. ``elsewhere`` are the rules
+        that hold outside of it alone, with the territories.
+        """
+        territory = self.evaluation.default.territories[0]
+        elsewhere = {hit.rule_id: list(names) for hit, names in self.elsewhere.items()}
+        return ({} if territory == WORLDWIDE else {"territory": territory}) | (
+            {"elsewhere": elsewhere} if elsewhere else {}
         )
 
     def review(self) -> ReviewNeed | None:
@@ -232,6 +273,10 @@ class _Basis:
                 return None
         basis = (self.event, evaluation, self.bundle, self.decision_id)
         return reasons.statement_of(*basis, replaces, decided_at=self.facts.at)
+
+
+def _all_hits(scope: ScopedEvaluation) -> tuple[RuleHit, ...]:
+    return (*scope.result.hits, *scope.result.shadow_hits)
 
 
 def _matches_digest(event: TrackClassified) -> str | None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 from streams.contract.records import Actions, Dimension, RuleHit
+from streams.contract.records.rights import WORLDWIDE
 from streams.contract.vocabulary import FACTUAL, STRICTNESS
 from streams.policy.bundle import Bundle
 from streams.policy.facts import OPPOSITES
@@ -80,20 +81,23 @@ def evaluate(
     bundle: Bundle,
     *,
     key: str | None = "",
+    territory: str = WORLDWIDE,
     overrides: tuple[str, ...] = (),
     off: frozenset[str] = frozenset(),
     lapsed: frozenset[str] = frozenset(),
 ) -> Evaluation:
     """Return the result of ``bundle`` for a track with a full snapshot.
 
-    ``key`` is the track's id; None: no track in particular, and no canary acts. ``overrides`` are
-    the ids of those that apply, sorted; ``off`` the rules that are switched off; ``lapsed`` those
-    whose consequences have run out.
+    ``key`` is the track's id; None: no track in particular, and no canary acts. Rules for other
+    territories than ``territory`` are left out. ``overrides`` are the ids of those that apply,
+    sorted; ``off`` the rules that are switched off; ``lapsed`` those whose consequences have run
+    out.
     """
     off_or_overridden = off | {
         name for one in bundle.overrides if one.id in overrides for name in one.off
     }
-    all_held = list(_held(values, bundle, overrides))
+    rules = [rule for rule in bundle.running if rule.is_for(territory)]
+    all_held = list(_held(values, bundle, rules, overrides))
     held = [one for one in all_held if one.rule.id not in off_or_overridden]
     switched = tuple(one.rule.id for one in all_held if one.rule.id in off)
     acting = [one for one in held if one.rule.acts_on(key)]
@@ -110,11 +114,14 @@ def evaluate(
 
 
 def _held(
-    values: Mapping[str, Value], bundle: Bundle, overrides: tuple[str, ...]
+    values: Mapping[str, Value],
+    bundle: Bundle,
+    rules: Iterable[Rule],
+    overrides: tuple[str, ...],
 ) -> Iterator[Consequence]:
     """Yield the rules that hold, in their order, with what they did not know."""
     conditions = bundle.conditions(overrides)
-    for rule in bundle.running:
+    for rule in rules:
         condition = conditions[rule.id]
         holds = condition.holds(values)
         if holds:

@@ -27,7 +27,7 @@ from pydantic_core import PydanticCustomError
 
 from streams.contract.records import Actions, Dimension, Identifier, Territory
 from streams.contract.vocabulary import PENDING, SEVERE, Finding
-from streams.policy.registry import folded
+from streams.policy.registry import covers, folded
 
 NEUTRAL: Final = Actions()
 
@@ -94,7 +94,8 @@ class Rule(Strict):
     (``PENDING``) until a person has confirmed that there is AI, or with ``finding`` has found
     that. Where a person has found no AI, a rule without ``finding`` holds and removes nothing.
 
-    A rule applies to a licensed track only with ``despite_licence``.
+    A rule applies to a licensed track only with ``despite_licence``, and outside of its
+    ``territories`` not at all; without any it applies everywhere.
 
     ``on_missing`` applies where a feature that the condition reads is not known: ``skip`` (the
     rule does not hold), ``match``, or ``review`` (by a person). The decision names the missing
@@ -109,6 +110,7 @@ class Rule(Strict):
     on_missing: OnMissing | None = None
     actions: RuleActions = RuleActions()
     lifts: tuple[Dimension, ...] = ()
+    territories: tuple[Territory, ...] = ()
     despite_licence: bool = False
     ends_after: Annotated[str, StringConstraints(pattern=SPAN)] | None = None
     reason_code: Annotated[str, StringConstraints(pattern=REASON_CODE, max_length=64)]
@@ -171,6 +173,10 @@ class Rule(Strict):
         """The dimensions in which it does, without a person, what takes one or a second signal."""
         severe = (name for name, value in self.actions if value == SEVERE.get(name))
         return () if self.requires else tuple(severe)
+
+    def is_for(self, territory: str) -> bool:
+        """Whether it applies in a territory; the worldwide default is no country's."""
+        return not self.territories or covers(self.territories, territory)
 
     def acts_on(self, key: str | None) -> bool:
         """Whether it acts on a track: always if live, in its share of them if a canary.

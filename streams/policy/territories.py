@@ -119,6 +119,7 @@ def _territories(
         return tuple(kept)[:MAX_TERRITORIES] or (WORLDWIDE,)
     named = named_territories(entries)
     named |= {name for one in bundle.overrides for name in one.scope.territories}
+    named |= {name for rule in bundle.running for name in rule.territories}
     return (WORLDWIDE, *sorted(named - excluded - {WORLDWIDE}))[:MAX_TERRITORIES]
 
 
@@ -136,7 +137,12 @@ def _in(
     overrides = tuple(sorted(one.id for one in bundle.overrides if one.holds(*delivery)))
     values = features_of(event, facts, rights, assertions)
     rules = partial(
-        evaluate, values, bundle, key=event.track_id, overrides=overrides, off=facts.off
+        evaluate,
+        *(values, bundle),
+        key=event.track_id,
+        territory=territory,
+        overrides=overrides,
+        off=facts.off,
     )
     result = rules()
     lapsed = frozenset(

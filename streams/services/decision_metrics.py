@@ -18,7 +18,7 @@ def count_decision(records: DecisionRecords) -> None:
         if action != order[0]:
             metrics.ACTIONS.labels(dimension, action).inc()
     shadow_rules = records.shadowed.rules if records.shadowed is not None else ()
-    for hit in (*decided.rules, *shadow_rules):
+    for hit in (*records.hits, *shadow_rules):
         metrics.RULE_HITS.labels(hit.rule_id, hit.mode).inc()
     if records.requested is not None:
         metrics.REVIEWS.labels(records.requested.queue).inc()

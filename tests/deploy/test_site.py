@@ -6,6 +6,7 @@ Commands in the documents are parsed by ``test_runbooks``.
 import ast
 import json
 import re
+import textwrap
 import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -145,6 +146,17 @@ def test_the_override_of_the_page_about_rules_is_accepted() -> None:
     override = blocks()["override"].replace("\n", "\n  ")
     parsed = bundle.parse(f"{text}\noverrides:\n  {override}\n", "page")
     assert parsed.overrides[0].off == ("not-recommended",)
+
+
+def test_the_rule_for_one_country_is_accepted_and_its_tests_pass() -> None:
+    text = bundle.read(ROOT / "streams" / "policy" / "default.yaml")
+    for key, name in (("rules", "territory-rule"), ("tests", "territory-tests")):
+        part = textwrap.indent(blocks()[name], "  ")
+        text = text.replace(f"\n{key}:\n", f"\n{key}:\n{part}", 1)
+    parsed = bundle.parse(text, "page")
+    assert [rule.id for rule in parsed.rules if rule.territories] == ["new-deliverer-de"]
+    with pytest.raises(bundle.BundleError, match="review is none, expected new-deliverers"):
+        bundle.parse(text.replace("territories: [DE]", "territories: [FR]"), "page")
 
 
 def test_the_appeal_of_the_page_about_appeals_is_accepted() -> None:

@@ -80,7 +80,7 @@ class Breaker:
             self._senders.add(sender)
         if bundle.digest != self._digest:  # a new policy has no before
             self._digest, self._rates, self._tripped = bundle.digest, {}, set()
-        hits = {hit.rule_id for hit in records.decided.rules}
+        hits = {hit.rule_id for hit in records.hits}
         tripped = []
         for rule in bundle.running:
             acts = rule.mode != "shadow" and restricted(rule.actions)

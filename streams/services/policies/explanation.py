@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from streams.contract.records import TrackDecided
+from streams.contract.records.rights import WORLDWIDE
 from streams.contract.vocabulary import NEUTRAL
 from streams.policy.bundle import Bundle, BundleError, parse
 from streams.policy.evaluate import evaluate
@@ -69,6 +70,7 @@ def _rules(ledger: Ledger, decided: TrackDecided, policy_file: Path) -> Iterator
     again = evaluate(
         *(snapshot(values), bundle),
         key=decided.track_id,
+        territory=decided.features.get("territory", WORLDWIDE),
         overrides=overrides,
         off=off,
         lapsed=lapsed,
@@ -77,11 +79,18 @@ def _rules(ledger: Ledger, decided: TrackDecided, policy_file: Path) -> Iterator
     off |= {name for each in bundle.overrides if each.id in overrides for name in each.off}
     if again.actions != decided.actions:
         yield "the snapshot does not give this decision any more: another release evaluated it"
+    elsewhere = decided.features.get("elsewhere", {})  # rule: the territories in which it holds
+    acting = {rule.id for rule in bundle.running if rule.acts_on(decided.track_id)}
+    holding = {*hits, *(elsewhere.keys() & acting)}
+    trials |= elsewhere.keys() - acting
     for rule in bundle.running:
         hit = hits.get(rule.id)
-        word = "OFF" if rule.id in off else "HOLDS" if hit else "TRIAL" if rule.id in trials else ""
+        word = next((word for word, names in (("OFF", off), ("HOLDS", holding), ("TRIAL", trials))
+                     if rule.id in names), "")  # fmt: skip
         waits = ", waits for a person" if hit and hit.pending else ""
-        yield f"{word:5} {rule.id} ({rule.mode}{waits}): {' '.join(rule.when.split())}"
+        places = elsewhere.get(rule.id, rule.territories)
+        where = f", in {', '.join(places)}" if places else ""
+        yield f"{word:5} {rule.id} ({rule.mode}{where}{waits}): {' '.join(rule.when.split())}"
         seen = [f"{name} = {values.get(name)!r}" for name in conditions[rule.id].reads]
         yield f"      saw {', '.join(seen) or 'nothing'}"
 

@@ -23,6 +23,14 @@ def test_a_snapshot_is_evaluated(tmp_path: Path) -> None:
     output = json.loads(run("policy", "evaluate", str(POLICY), str(snapshot)))
     assert output["actions"]["recommendation"] == "exclude_algorithmic"
     assert [rule["rule_id"] for rule in output["rules"]] == ["declared-all", "not-recommended"]
+    limited = tmp_path / "limited.yaml"
+    limited.write_text(
+        POLICY.read_text().replace("    priority: 800", "    territories: [DE]\n    priority: 800")
+    )
+    limited.write_text(limited.read_text().partition("\ntests:")[0])
+    for place, action in (("DE", "exclude_algorithmic"), ("FR", "allow")):
+        there = ["policy", "evaluate", str(limited), str(snapshot), "--territory", place]
+        assert json.loads(run(*there))["actions"]["recommendation"] == action
     snapshot.write_text('{"label.extent": "all"}')
     wrong = CliRunner().invoke(app, ["policy", "evaluate", str(POLICY), str(snapshot)])
     assert "label.extent is one of All, Partly" in str(wrong.exception)

@@ -155,3 +155,17 @@ def test_overrides_that_meet_cannot_loosen_it_together(scope: str, meet: bool) -
         assert "under override 'shady' and 'us'" in refusal(text)
     else:
         parse(text, "policy.yaml")
+
+
+def test_a_test_names_the_territory_in_which_it_evaluates() -> None:
+    given = "given: {label: {extent: All}}"
+    cases = "\n".join(
+        f"  - {{name: in {place}, {given}, territory: {place}, expect: {{matched: {matched}}}}}"
+        for place, matched in (("DE", "[one]"), ("FR", "[]"), ("Worldwide", "[]"))
+    )
+    text = GOOD.replace("    reason_code", "    territories: [DE]\n    reason_code", 1)
+    text = text.partition("\ntests:")[0] + f"\ntests:\n{cases}\n"
+    assert len(parse(text, "p", TODAY).tests) == 3
+    wrong = text.replace("territory: FR", "territory: DE")
+    assert "matched is [one], expected []" in refusal(wrong)
+    assert "'Germany' is not a country's two letters" in refusal(text.replace("[DE]", "[Germany]"))

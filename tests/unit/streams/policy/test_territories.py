@@ -26,7 +26,7 @@ from streams.policy.decide import decide
 from streams.policy.facts import Rulings
 from streams.policy.territories import evaluate_territories
 from tests.support.events import DECIDED_AT, agreement, classified, match, verdict
-from tests.support.policies import bundle, facts
+from tests.support.policies import bundle, facts, rule
 from tests.support.policy_strategies import loadable_rules
 from tests.support.policy_table import (
     AI,
@@ -147,3 +147,51 @@ def test_a_hold_that_begins_by_date_lasts_as_long_as_any() -> None:
     for days, expected in ((0, "hold"), (13, "hold"), (14, "allow")):
         stands = facts(event, consent, at=ended + timedelta(days=days))
         assert decide(event, POLICY, stands).decided.actions.monetisation == expected
+
+
+IN_DE_ONLY = {
+    "when": 'label.extent in ["All", "Partly"] && delivery.distributor == "New Label"',
+    "on_missing": "skip",
+    "territories": ["DE"],
+    "requires": "human",
+    "review": {"queue": "new-deliverers", "priority": 60},
+}
+
+
+@pytest.mark.parametrize(
+    ("territories", "excluded", "asked", "where"),
+    [
+        ((), (), True, {"elsewhere": {"new": ["DE"]}}),
+        (("FR", "DE"), (), True, {"territory": "FR", "elsewhere": {"new": ["DE"]}}),
+        (("DE",), (), True, {"territory": "DE"}),
+        (("FR",), (), False, {"territory": "FR"}),
+        ((), ("DE",), False, {}),
+    ],
+)
+def test_a_rule_for_one_territory_holds_there_alone(
+    territories: tuple[str, ...], excluded: tuple[str, ...], asked: bool, where: dict[str, Any]
+) -> None:
+    policy = bundle(rule(actions={"display": "ai_badge"}), rule("new", **IN_DE_ONLY))
+    event = classified(
+        distributor="New Label", territories=territories, excluded_territories=excluded
+    )
+    records = decide(event, policy)
+    assert [need and need.queue for need in [records.requested]] == [
+        "new-deliverers" if asked else None
+    ]
+    assert ("new" in {hit.rule_id for hit in records.hits}) is asked
+    features = records.decided.features
+    assert {
+        name: features[name] for name in ("territory", "elsewhere") if name in features
+    } == where
+    assert records.decided.territorial == ()  # the same actions everywhere
+    assert decide(classified(distributor="Old Label"), policy).requested is None
+
+
+def test_a_restriction_for_one_territory_is_carried_out_there_alone() -> None:
+    out = rule("out", territories=["DE", "AT"], actions={"recommendation": "exclude_all"})
+    decided = decide(classified(), bundle(rule(), out)).decided
+    assert decided.actions.recommendation == "allow"
+    (there,) = decided.territorial
+    assert (there.territories, there.actions.recommendation) == (("AT", "DE"), "exclude_all")
+    assert [(term.rule_id, term.territories) for term in decided.terms] == [("out", ("AT", "DE"))]

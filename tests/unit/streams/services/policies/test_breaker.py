@@ -15,8 +15,9 @@ from tests.support.policies import bundle, rule
 from tests.support.publishing_helpers import NOW, OUT
 
 
-def test_a_rule_that_jumps_is_switched_off_once() -> None:
-    policy = bundle(rule(actions={"recommendation": "exclude_all"}))
+@pytest.mark.parametrize("territories", [(), ("DE",)])
+def test_a_rule_that_jumps_is_switched_off_once(territories: tuple[str, ...]) -> None:
+    policy = bundle(rule(actions={"recommendation": "exclude_all"}, territories=territories))
     hit, miss = (decide(classified(outcome, p_value=0.5), policy)
                  for outcome in (Outcome.IDENTIFIED, Outcome.NO_TRACE))  # fmt: skip
     breaker = Breaker()

@@ -12,6 +12,7 @@ from streams.services.policies.backtest import backtest
 from streams.services.policies.explanation import explained
 from streams.store.database import Ledger
 from tests.support.events import in_catalogue
+from tests.support.policy_texts import GOOD
 from tests.support.stories import POLICY, tell
 
 
@@ -57,6 +58,22 @@ def test_the_same_recording_under_another_artist_is_explained_and_back_tested(
     report = backtest(ledger, POLICY, datetime.now(UTC), ["T-0", "T-1", "T-2"])
     assert report.hits["other-identity"] == 1
     assert (report.reviews["before"], report.reviews["now"]) == (1, 1)
+
+
+def test_a_rule_for_one_territory_is_shown_with_it(ledger: Ledger, tmp_path: Path) -> None:
+    file = tmp_path / "policy.yaml"
+    file.write_text(GOOD.replace("    reason_code", "    territories: [DE]\n    reason_code"))
+    policy = parse(file.read_text(encoding="utf-8"), "policy")
+    for name, places, word in (
+        ("T-1", (), "HOLDS"),
+        ("T-2", ("DE",), "HOLDS"),
+        ("T-3", ("FR",), ""),
+    ):
+        decided, _ = tell(ledger, name, policy=policy, declared=Declaration(), territories=places)
+        assert len(decided.terms) == bool(word)
+        lines = list(explained(ledger, name, file))
+        assert lines[-2].startswith(f"{word:5} one (live, in DE): label.extent")
+        assert not any("does not give this decision any more" in line for line in lines)
 
 
 def test_of_a_track_without_a_decision_there_is_nothing_to_say(ledger: Ledger) -> None:
