@@ -158,9 +158,9 @@ def test_overrides_that_meet_cannot_loosen_it_together(scope: str, meet: bool) -
 
 
 def test_a_test_names_the_territory_in_which_it_evaluates() -> None:
-    given = "given: {label: {extent: All}}"
+    track = "given: {label: {extent: All}}"
     cases = "\n".join(
-        f"  - {{name: in {place}, {given}, territory: {place}, expect: {{matched: {matched}}}}}"
+        f"  - {{name: in {place}, {track}, territory: {place}, expect: {{matched: {matched}}}}}"
         for place, matched in (("DE", "[one]"), ("FR", "[]"), ("Worldwide", "[]"))
     )
     text = GOOD.replace("    reason_code", "    territories: [DE]\n    reason_code", 1)
