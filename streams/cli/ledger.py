@@ -55,13 +55,14 @@ def rebuild(
 ) -> None:
     """Add rows that an export or the topics hold and the ledger lacks."""
     from streams.services import ledger_rebuild
-    from streams.store import export as exports
 
+    settings = settings_of(state)
     if source is not None:
         with source.open("rb") as file:
-            _show_counts(exports.restore(ledger_of(state), file), "rows added")
+            counts = ledger_rebuild.restore(ledger_of(state), settings, file)
+        _show_counts(counts, "rows added")
         return
-    counts, refused = ledger_rebuild.rebuild(ledger_of(state), settings_of(state))
+    counts, refused = ledger_rebuild.rebuild(ledger_of(state), settings)
     _show_counts(counts, "rows added")
     if refused:
         echo(f"{refused} messages could not be read and were passed over")

@@ -59,11 +59,13 @@ def erase(
                     store.filesystem.rm_file(path)
     rows: Counter[str] = Counter()
     with ledger.transaction() as connection:
+        if really:
+            audit.lock(connection)  # ``rescores.erased`` reads what is true until it has written
         for table, count in erasure.rows(connection, ids, really=really):
             rows[table] += count
         if really:
             detail = {"rows": sum(rows.values()), "files": len(files)}
-            entries = (audit.Entry(who, "track_forgotten", track_id, detail) for track_id in ids)
+            entries = (audit.Entry(who, erasure.FORGOTTEN, track_id, detail) for track_id in ids)
             audit.append(connection, *entries)
     return Erased(+rows, files, tuple(shared), tuple(sorted(set(ids) - known)))
 

@@ -3,14 +3,15 @@
 The topics are read up to their ends at the start, outside of any group; rows that exist stay. An
 export contains what no topic has: accounts, the audit log, the actions on dead letters.
 
-``decide`` and ``redecide`` must be stopped. Until all is there, they would decide without verdicts
-and agreements, and supersede a decision that is not the last one of its track.
+``decide`` and ``redecide`` must be stopped, for an export as well. Until all is there, they would
+decide without verdicts and agreements, and supersede a decision that is not the last one of its
+track.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from kafka.errors import KafkaError
@@ -23,8 +24,9 @@ from streams.runtime.kafka.errors import BrokerAway, BrokerFailed
 from streams.runtime.kafka.handler import read_each
 from streams.runtime.kafka.offsets import CannotRewind, log_ends, position
 from streams.runtime.kafka.topic_plan import open_admin
+from streams.runtime.processes import listens
 from streams.runtime.settings import Settings
-from streams.store import task_states
+from streams.store import export, task_states
 from streams.store.database import Ledger
 from streams.store.projections import rows_of
 
@@ -45,8 +47,7 @@ def rebuild(ledger: Ledger, settings: Settings) -> tuple[Counter[str], int]:
         CannotRebuild: ``decide`` or ``redecide`` runs; nothing was written.
         BrokerAway: it does not answer; what was written stays, and it can be run again.
     """
-    with open_admin(settings) as admin:
-        _refuse_while_deciding(admin, settings)
+    _refuse_while_deciding(settings)
     new: Counter[str] = Counter()
     refused = 0
     for batch in _batches(settings):
@@ -59,16 +60,32 @@ def rebuild(ledger: Ledger, settings: Settings) -> tuple[Counter[str], int]:
     return new, refused
 
 
-def _refuse_while_deciding(admin: Any, settings: Settings) -> None:
-    for process in (processes.DECIDE, processes.REDECIDE):
-        group = f"{settings.group_prefix}.{process.name}"
-        try:
-            with suppress(BrokerFailed):  # it knows no such group yet, or no such topic
-                position(admin, group, process.reads[0], 0)
-        except CannotRewind as error:
-            raise CannotRebuild(
-                f"{process.name} runs and would decide by half a ledger: stop decide and redecide"
-            ) from error
+def restore(ledger: Ledger, settings: Settings, lines: Iterable[bytes]) -> Counter[str]:
+    """Add the rows of an export that the ledger lacks; return how many by table.
+
+    Where no broker listens, nothing decides.
+
+    Raises:
+        CannotRebuild: ``decide`` or ``redecide`` runs; nothing was written.
+        BadExport: see ``streams.store.export``.
+    """
+    if any(map(listens, settings.brokers.split(","))):
+        _refuse_while_deciding(settings)
+    return export.restore(ledger, lines)
+
+
+def _refuse_while_deciding(settings: Settings) -> None:
+    with open_admin(settings) as admin:
+        for process in (processes.DECIDE, processes.REDECIDE):
+            group = f"{settings.group_prefix}.{process.name}"
+            try:
+                with suppress(BrokerFailed):  # it knows no such group yet, or no such topic
+                    position(admin, group, process.reads[0], 0)
+            except CannotRewind as error:
+                raise CannotRebuild(
+                    f"{process.name} runs ({settings.brokers}) and would decide by half a ledger: "
+                    "stop decide and redecide"
+                ) from error
 
 
 def _batches(settings: Settings) -> Iterator[list[Message]]:

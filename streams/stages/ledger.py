@@ -2,7 +2,7 @@
 
 A batch goes into one transaction, and its offsets are committed after that; a batch that
 comes again adds nothing. A track that was scored again is reopened once its new analysis is
-stored, so ``redecide`` finds it.
+stored, so ``redecide`` finds it. Of one that was erased meanwhile nothing is stored.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,7 +19,7 @@ from streams.runtime import metrics
 from streams.runtime.kafka.batch_consumer import consume
 from streams.runtime.kafka.handler import Handled, Handler, blocking, read_each
 from streams.runtime.settings import Settings
-from streams.store import statement_deliveries, task_states, webhooks
+from streams.store import rescores, statement_deliveries, task_states, webhooks
 from streams.store.database import Ledger, Row
 from streams.store.projections import rows_of
 from streams.store.tables import ANALYSES
@@ -46,8 +46,11 @@ def project(ledger: Ledger, batch: Sequence[Message]) -> Handled:
         Unstorable: nothing was written, because of one of these messages.
     """
     good, refused = read_each(batch, rows_of)
-    rows = [row for _, projected in good for row in projected]
     with ledger.transaction() as connection:
+        erased = rescores.erased(connection, [row for _, projected in good for row in projected])
+        good = [(message, projected) for message, projected in good
+                if erased.isdisjoint(map(rescores.rescored_upload, projected))]  # fmt: skip
+        rows = [row for _, projected in good for row in projected]
         new = ledger.add(connection, rows)
         task_states.follow(connection, rows)
         webhooks.enqueue(connection, [message for message, _ in good])

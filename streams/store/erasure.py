@@ -9,6 +9,8 @@ from streams.store.account_tables import DELIVERIES, GOLDEN, OUTBOX, REQUESTS
 from streams.store.database import count
 from streams.store.tables import FINGERPRINTS, METADATA, UPLOADS
 
+FORGOTTEN: Final = "track_forgotten"  # the audit log's action
+
 # Tables of the reference catalogue, where its consumer uses this database.
 CATALOGUE: Final = ("catalogue_tracks", "catalogue_territories")
 

@@ -1,7 +1,7 @@
 """Queries for scoring stored observations again, and for comparing what models answer."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from operator import itemgetter
 
@@ -9,8 +9,10 @@ from sqlalchemy import Connection, Table, func, select
 
 from streams.contract.records import Analysis, ModelRef, TrackClassified, TrackFingerprinted
 from streams.contract.records.rescoring import TrackRescored
-from streams.store import stored_records
-from streams.store.database import Ledger, chunks, parsed
+from streams.store import audit, stored_records
+from streams.store.account_tables import AUDIT
+from streams.store.database import Ledger, Row, chunks, parsed
+from streams.store.erasure import FORGOTTEN
 from streams.store.tables import ANALYSES, DECISIONS, FINGERPRINTS, LONG_AGO, RESCORES
 
 Content = tuple[str, str]  # an upload's id and the SHA-256 of its content
@@ -46,6 +48,37 @@ def is_decoded(ledger: Ledger, content: Content) -> bool:
     )
     with ledger.reading() as connection:
         return connection.execute(query.limit(1)).first() is not None
+
+
+def rescored_upload(row: Row) -> str | None:
+    """Return the upload whose stored observation was scored again; None: the row is no such."""
+    if row.table is RESCORES or (row.table is ANALYSES and row.values["replaces"] is not None):
+        return str(row.values["upload_id"])
+    return None
+
+
+def erased(connection: Connection, rows: Iterable[Row]) -> set[str]:
+    """Return the rescored uploads of these rows whose tracks were erased meanwhile.
+
+    No track is erased from here until the caller's transaction ends. An upload of which the
+    ledger has no decoded event is not enough: in a ledger that reads its topics anew, it follows.
+    """
+    tracks = {upload_id: row.values["track_id"] for row in rows
+              if (upload_id := rescored_upload(row)) is not None}  # fmt: skip
+    if not tracks:
+        return set()
+    audit.lock(connection)
+    held: set[str] = set()
+    for ids in chunks(tracks):
+        query = select(FINGERPRINTS.c.upload_id).where(FINGERPRINTS.c.upload_id.in_(ids))
+        held.update(connection.scalars(query))
+    forgotten: set[str] = set()
+    for subjects in chunks({track_id for upload, track_id in tracks.items() if upload not in held}):
+        query = select(AUDIT.c.subject).where(
+            AUDIT.c.action == FORGOTTEN, AUDIT.c.subject.in_(subjects)
+        )
+        forgotten.update(connection.scalars(query))
+    return {upload for upload, track in tracks.items() if upload not in held and track in forgotten}
 
 
 def answers(

@@ -86,8 +86,12 @@ def test_it_is_refused_while_a_process_decides_by_the_ledger(
     monkeypatch.setenv("EARMARK_LEDGER", f"sqlite:///{tmp_path}/ledger.db")
     monkeypatch.setenv("EARMARK_BROKERS", broker.bootstrap)
 
-    def rebuilt() -> Result:
-        return CliRunner().invoke(app, ["rebuild", "--state", str(tmp_path / "state")])
+    state = ["--state", str(tmp_path / "state")]
+    export = tmp_path / "ledger.jsonl"
+    assert CliRunner().invoke(app, ["export", str(export), *state]).exit_code == 0
+
+    def rebuilt(*source: str) -> Result:
+        return CliRunner().invoke(app, ["rebuild", *source, *state])
 
     settings = Settings(brokers=broker.bootstrap, session_timeout_s=6, fetch_max_wait_ms=50)
     with closing(open_consumer(settings, "redecide", [topics.DECIDED])) as consumer:
@@ -95,9 +99,11 @@ def test_it_is_refused_while_a_process_decides_by_the_ledger(
         while not consumer.assignment():
             consumer.poll(timeout_ms=200)
             assert time.monotonic() < deadline, "no assignment"
-        refused = rebuilt()
-    assert refused.exit_code != 0
-    assert "stop decide and redecide" in f"{refused.output}{refused.exception}"
+        for refused in (rebuilt(), rebuilt("--from", str(export))):
+            assert refused.exit_code != 0
+            assert "stop decide and redecide" in f"{refused.output}{refused.exception}"
     while (allowed := rebuilt()).exit_code:  # until the broker has seen it leave
         assert time.monotonic() < deadline, allowed.output
     assert "rows added" in allowed.output
+    restored = rebuilt("--from", str(export))
+    assert "rows added" in restored.output, f"{restored.output}{restored.exception}"

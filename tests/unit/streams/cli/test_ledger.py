@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 import sqlalchemy
 
 from streams.ops.state import State
@@ -13,7 +14,10 @@ from tests.support.command_line import run
 from tests.support.ledger_rows import whole_story
 
 
-def test_an_export_rebuilds_a_ledger(state: Path, tmp_path: Path) -> None:
+def test_an_export_rebuilds_a_ledger(
+    state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EARMARK_BROKERS", "127.0.0.1:9")  # none: nothing decides there
     out, other = tmp_path / "ledger.jsonl", tmp_path / "other"
     assert run("ledger", "export", str(out), "--state", str(state)).endswith(" rows written\n")
     assert out.stat().st_mode & 0o077 == 0, "it holds hashes: nobody else reads it"
