@@ -2,7 +2,7 @@
 
 A batch goes into one transaction, and its offsets are committed after that; a batch that
 comes again adds nothing. A track that was scored again is reopened once its new analysis is
-stored, so ``redecide`` finds it. Of one that was erased meanwhile nothing is stored.
+stored, so ``redecide`` finds it. Of one that was erased since the request nothing is stored.
 """
 
 from collections.abc import Iterator, Sequence

@@ -58,7 +58,7 @@ def rescored_upload(row: Row) -> str | None:
 
 
 def erased(connection: Connection, rows: Iterable[Row]) -> set[str]:
-    """Return the rescored uploads of these rows whose tracks were erased meanwhile.
+    """Return the rescored uploads of these rows whose tracks were erased since the request.
 
     No track is erased from here until the caller's transaction ends. An upload of which the
     ledger has no decoded event is not enough: in a ledger that reads its topics anew, it follows.

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import fsspec
 import pytest
+from fsspec.spec import AbstractFileSystem
 
 from detector.errors import Fatal, SenderAway, Transient
 from streams.media.fetch import YOUNG_S, Fetcher, RefusedUri, sweep
@@ -126,6 +127,21 @@ def test_other_stores_come_through_fsspec(root: Path, spool: Path) -> None:
     assert refused(fetch, "memory://bucket/none.wav", spool) == "missing_file"
     store.pipe_file("/bucket/big.wav", b"x" * 2_000)
     assert refused(fetch, "memory://bucket/big.wav", spool) == "too_large"
+
+
+class ForbiddenStore(AbstractFileSystem):  # type: ignore[misc] # fsspec has no types
+    """A bucket that answers 403, as s3fs states it."""
+
+    def _open(self, *_: object, **__: object) -> None:
+        raise PermissionError("Forbidden")
+
+
+def test_a_bucket_that_refuses_us_is_away_for_its_sender_alone(root: Path, spool: Path) -> None:
+    fsspec.register_implementation("forbidden", ForbiddenStore, clobber=True)
+    fetch = fetcher(root, schemes="file,forbidden")
+    with pytest.raises(SenderAway, match="Forbidden"):
+        fetch.fetch("forbidden://bucket/a.wav", None, spool)
+    assert list(spool.iterdir()) == []
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from typing import Any, cast
 
 import pytest
 
-from detector.errors import BadInput, SenderAway, Transient
+from detector.errors import BadInput, SenderAway
 from streams.media.fetch import Fetcher
 from streams.media.fetch_http import Address, Http, is_public, resolve
 
@@ -179,7 +179,7 @@ def test_answers_that_are_refused(path: str, expected: str, tmp_path: Path, port
 
 @pytest.mark.parametrize("path", ["busy", "cut"])
 def test_answers_that_may_change(path: str, tmp_path: Path, port: int) -> None:
-    with pytest.raises(Transient):
+    with pytest.raises(SenderAway):
         fetcher(tmp_path).fetch(f"http://music.example:{port}/{path}", None, tmp_path)
 
 
@@ -199,7 +199,7 @@ def test_a_server_that_trickles_is_cut(path: str, warm: bool, tmp_path: Path, po
 
 
 def test_a_redirect_to_a_file_is_refused(tmp_path: Path, port: int) -> None:
-    with pytest.raises((BadInput, Transient)):
+    with pytest.raises((BadInput, SenderAway)):
         fetcher(tmp_path).fetch(f"http://music.example:{port}/file", None, tmp_path)
 
 
@@ -207,7 +207,7 @@ def test_nobody_listens(tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind((PUBLIC, 0))
         number = free.getsockname()[1]
-    with pytest.raises(Transient):
+    with pytest.raises(SenderAway):
         fetcher(tmp_path).fetch(f"http://music.example:{number}/a.wav", None, tmp_path)
 
 
@@ -235,7 +235,7 @@ def test_https_checks_the_name_on_the_certificate(
         fetch = fetcher(tmp_path, world)
         fetched = fetch.fetch(f"https://music.example:{number}/a.wav", None, spool)
         assert fetched.path.read_bytes() == BODY
-        with pytest.raises(Transient):
+        with pytest.raises(SenderAway):
             fetch.fetch(f"https://other.example:{number}/a.wav", None, spool)
 
 
