@@ -80,12 +80,14 @@ class Browser(TestClient):
         return self.post(path, data={"csrf": self.csrf, **fields}, headers=headers)
 
 
-@pytest.fixture(autouse=True)
-def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True, scope="session")
+def quick_passwords() -> Iterator[None]:
     """The real algorithm, with less work."""
     hasher = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
-    monkeypatch.setattr(users, "HASHER", hasher)
-    monkeypatch.setattr(users, "NOBODY", hasher.hash("no such user"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(users, "HASHER", hasher)
+        patch.setattr(users, "NOBODY", hasher.hash("no such user"))
+        yield
 
 
 @pytest.fixture
