@@ -61,9 +61,9 @@ def _bound_to(port: int) -> int:
     for descriptor in Path("/proc/self/fd").iterdir():
         with (
             suppress(OSError),  # the folder's own has gone, and not each is a socket
-            socket.fromfd(int(descriptor.name), socket.AF_INET, socket.SOCK_STREAM) as one,
+            socket.fromfd(int(descriptor.name), socket.AF_INET, socket.SOCK_STREAM) as held,
         ):
-            bound += one.getsockname() == ("127.0.0.1", port)
+            bound += held.getsockname() == ("127.0.0.1", port)
     return bound
 
 
