@@ -159,6 +159,27 @@ def evaluate(
 
 
 @_needs_train
+def evaluate_tiers(
+    manifest: _Manifest,
+    model: Annotated[Path, typer.Option(help="Folder of the model.")],
+    out: Annotated[Path, typer.Option(help="Folder for tiers.json.")],
+    audio_root: _Root = None,
+    cache: _Cache = _CACHE,
+    workers: _Workers = 2,
+) -> None:
+    """Measure both tiers by kind and generator, known and unseen."""
+    from models.evaluation.document import markdown, write_files
+    from models.evaluation.tiers import REPORT, measure
+    from models.evaluation.tiers_report import blocks
+
+    root = audio_root or manifest.parent
+    figures = measure(manifest, root, model, cache=cache, workers=workers)
+    typer.echo(markdown(blocks(figures)).rstrip())
+    for path in write_files(out, {REPORT: figures}):
+        typer.echo(path)
+
+
+@_needs_train
 def robustness(
     manifest: _Manifest,
     model: Annotated[list[Path], typer.Option(help="Folder of a model; several are compared.")],
@@ -233,7 +254,9 @@ def predict(
 @_needs_train
 def card(
     model: Annotated[Path, typer.Argument(help="Folder of the released model.")],
-    report: Annotated[Path, typer.Argument(help="Folder that evaluate and robustness wrote.")],
+    report: Annotated[
+        Path, typer.Argument(help="Folder that evaluate, evaluate-tiers and robustness wrote.")
+    ],
 ) -> None:
     """Write the measurements of a released model into its MEASURED.md."""
     from models.evaluation.card_measurements import write_measured

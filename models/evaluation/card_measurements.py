@@ -11,19 +11,20 @@ import orjson
 
 from detector.assessment.model import Model
 from detector.errors import BadInput
-from models.evaluation import report, robustness_report
+from models.evaluation import report, robustness_report, tiers_report
 from models.evaluation.document import Block, Heading, Table, markdown
 from models.evaluation.outcomes_report import FILES, HEAD, outcome_rows
+from models.evaluation.tiers import REPORT, weights_digest
 
 MEASURED: Final = "MEASURED.md"
 _HEAD: Final = """# {name} {version}: what was measured
 
-The second part of the card, about sha256 `{digest}`. Written by `earmark card` from the
-reports of `earmark evaluate` and `earmark robustness`. Every generator counts as unseen (its
-templates, and all from its repositories, are left out) and every human source as unknown,
-unless a column is headed *known*. Intervals (95 %) resample whole generators and repositories.
-Constants and rates of the clock were chosen by people who knew several of these generators:
-the nested figures show what that is worth, and on others figures will be lower.
+The second part of the card, about the weights with sha256 `{weights}`. Written by `earmark card`
+from the reports of `earmark evaluate`, `earmark evaluate-tiers` and `earmark robustness`. Every
+generator counts as unseen (its templates, and all from its repositories, are left out) and every
+human source as unknown, unless something is headed *known*. Intervals (95 %) resample whole
+generators and repositories. Constants and rates of the clock were chosen by people who knew
+several of these generators, so figures on others will be lower.
 
 """
 
@@ -31,21 +32,24 @@ the nested figures show what that is worth, and on others figures will be lower.
 def write_measured(folder: Path, reports: Path) -> Path:
     """Write MEASURED.md into a model's folder from a folder of reports.
 
-    ``reports`` contains evaluation.json, and may contain robustness.json and `earmark predict`'s
-    files.
+    ``reports`` contains evaluation.json or tiers.json, and may contain robustness.json and
+    `earmark predict`'s files. The weights are what was measured: code that was renamed since
+    changes the model's digest and no answer.
 
     Raises:
         BadInput: reason ``report``, where there is none or it is about another model.
         ModelError: the folder is no model's.
     """
     model = Model.load(folder)
-    evaluation, robustness = (
+    evaluation, robustness, tiers = (
         orjson.loads(path.read_bytes()) if path.is_file() else None
-        for path in (reports / "evaluation.json", reports / "robustness.json")
+        for path in (reports / "evaluation.json", reports / "robustness.json", reports / REPORT)
     )
-    if evaluation is None:
+    if evaluation is None and tiers is None:
         raise BadInput("report", f"{reports} has no evaluation.json: run earmark evaluate --out")
-    about = {"evaluation.json": evaluation["model"]["digest"]}
+    about = {}
+    if evaluation is not None:
+        about["evaluation.json"] = evaluation["model"]["digest"]
     if robustness is not None:
         about["robustness.json"] = robustness["models"].get(model.name, {}).get("digest", "none")
     outcomes = {path.name: orjson.loads(path.read_bytes()) for path in sorted(reports.glob(FILES))}
@@ -57,9 +61,16 @@ def write_measured(folder: Path, reports: Path) -> Path:
                 f"{reports / name} is about {digest[:12]}, but {folder} is {model.digest[:12]}: "
                 "measure this one",
             )
-    head = _HEAD.format(name=model.name, version=model.version, digest=model.digest)
+    weights = weights_digest(folder)
+    if tiers is not None and tiers["model"]["weights"] != weights:
+        raise BadInput(
+            "report", f"{reports / REPORT} is about other weights than {folder}: measure this one"
+        )
+    head = _HEAD.format(name=model.name, version=model.version, weights=weights)
     path = folder / MEASURED
-    card = blocks(evaluation, robustness, model.name, list(outcomes.values()))
+    card = [] if tiers is None else tiers_report.blocks(tiers)
+    if evaluation is not None:
+        card += blocks(evaluation, robustness, model.name, list(outcomes.values()))
     path.write_text(head + markdown(card), encoding="utf-8")
     return path
 

@@ -9,6 +9,7 @@ from detector.assessment.model import Model
 from detector.errors import BadInput, ModelError
 from models.commands import RELEASED, app
 from models.evaluation.card_measurements import write_measured
+from models.evaluation.tiers import weights_digest
 from models.learning.references import REFERENCES
 from models.synthesis.music import RATE_HZ, render
 from models.synthesis.samples import write_audio
@@ -75,6 +76,10 @@ def test_the_commands_print_their_tables(folder: Path, tmp_path: Path) -> None:
         "humans.csv",
         "scores.csv",
     }
+    named = ["--model", str(tmp_path / "model")]
+    done = CliRunner().invoke(app, ["evaluate-tiers", *shared[:4], *out, *named])
+    assert done.exit_code == 0, done.output
+    assert "| decoder 2 | known |" in done.output
     named = ["--name", "two pieces each", "--model", str(tmp_path / "model")]
     done = CliRunner().invoke(app, ["predict", *shared[:4], *out, *named])
     assert done.exit_code == 0, done.output
@@ -82,8 +87,9 @@ def test_the_commands_print_their_tables(folder: Path, tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["card", *places])
     assert done.exit_code == 0, done.output
     measured = (tmp_path / "model" / "MEASURED.md").read_text()
-    assert Model.load(tmp_path / "model").digest in measured
+    assert weights_digest(tmp_path / "model") in measured
     assert "| decoder 2 |" in measured
+    assert "| decoder 2 | unseen | 2 | 1 |" in measured
     assert "| two pieces each, alpha 11.11% | files | identified | suspected |" in measured
     assert "| AI | 6 | 0.0 % | 100.0 % | 0.0 % | 0.0 % | 0.0 % | - |" in measured
     with pytest.raises(BadInput, match="is about"):
