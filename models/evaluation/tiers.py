@@ -138,8 +138,8 @@ def figures_of(
         here = [i for i, one in enumerate(own) if one.maker.startswith(line.names or ("",))]
         kinds = [kind for kind in line.names if kind in described["kinds"]]
         if line.measured != "human" and here:
-            given = answers[line.measured]
-            row = _row([given[at] for at in here], [own[at] for at in here], seed)
+            assessments = answers[line.measured]
+            row = _row([assessments[at] for at in here], [own[at] for at in here], seed)
         elif line.measured == "human" and (kinds or not line.names):
             row = people(described, kinds, seed)
         else:
@@ -161,8 +161,8 @@ def figures_of(
     }
 
 
-def _population(one: Observed) -> str:
-    return population(one.observation.sample_rate_hz)
+def _population(recording: Observed) -> str:
+    return population(recording.observation.sample_rate_hz)
 
 
 def people(described: dict[str, Any], kinds: Sequence[str], seed: int) -> dict[str, Any]:
@@ -173,7 +173,7 @@ def people(described: dict[str, Any], kinds: Sequence[str], seed: int) -> dict[s
     if kinds:
         rows = [described["kinds"][kind] for kind in kinds]
         total = sum(row["recordings"] for row in rows)
-        found = sum(row["suspected_at_1"] for row in rows)
+        flagged = sum(row["suspected_at_1"] for row in rows)
         named = sum(row["identified_at_01"] for row in rows)
         origins = sum(row["origins"] for row in rows)
         mean = sum(row["by_origin"] * row["origins"] for row in rows) / origins
@@ -181,8 +181,8 @@ def people(described: dict[str, Any], kinds: Sequence[str], seed: int) -> dict[s
             "tracks": total,
             "origins": origins,
             "abstained": 0,
-            "suspected": found,
-            "suspected_interval": exact(found, total),
+            "suspected": flagged,
+            "suspected_interval": exact(flagged, total),
             "suspected_mean": rounded(mean),
             "identified": named,
             "identified_interval": exact(named, total),
@@ -228,20 +228,20 @@ def _counted(hits: dict[str, list[bool]], origins: Sequence[str], seed: int) -> 
     }
 
 
-def interval(found: BoolVector, origins: Sequence[str], seed: int) -> list[float]:
+def interval(flags: BoolVector, origins: Sequence[str], seed: int) -> list[float]:
     """Return the 95 % interval of a share over resampled origins."""
-    shares = found.astype(float)
+    shares = flags.astype(float)
     low, high = cluster_bootstrap(
         shares, origins, shares, origins, lambda own, _: float(own.mean()), seed=seed
     )
     if low == high:  # one origin, or all alike: resampling shows nothing
-        return exact(int(found.sum()), len(found))
+        return exact(int(flags.sum()), len(flags))
     return [rounded(low), rounded(high)]
 
 
-def exact(found: int, total: int) -> list[float]:
+def exact(count: int, total: int) -> list[float]:
     """Return the 95 % interval of a count (Clopper and Pearson, 1934)."""
-    both = binomtest(found, total).proportion_ci(method="exact")
+    both = binomtest(count, total).proportion_ci(method="exact")
     return [rounded(both.low), rounded(both.high)]
 
 
@@ -253,8 +253,8 @@ def known_folds(tracks: Sequence[Track]) -> Iterator[Fold]:
     """
     repositories = np.array([one.repository for one in tracks])
     places: dict[str, set[str]] = defaultdict(set)
-    for one in tracks:
-        places[one.maker].add(one.repository)
+    for track in tracks:
+        places[track.maker].add(track.repository)
     several = np.array([len(places[one.maker]) > 1 for one in tracks], bool)
     for repository in sorted(set(repositories[several].tolist())):
         here = repositories == repository
@@ -316,13 +316,13 @@ class HeldOut:
 
     def answers(self, judged: Iterator[Fold]) -> list[Assessment]:
         """Return the answers about all AI tracks, by a model for each fold."""
-        given: dict[int, Assessment] = {}
+        answers: dict[int, Assessment] = {}
         for fold in judged:
             model = self.without(fold)
             indexes = np.flatnonzero(fold.judged).tolist()
             observations = [self.ai[index].observation for index in indexes]
-            given |= dict(zip(indexes, model.assess(observations, RATES), strict=True))
-        return [given[index] for index in range(len(self.ai))]
+            answers |= dict(zip(indexes, model.assess(observations, RATES), strict=True))
+        return [answers[index] for index in range(len(self.ai))]
 
     def without(self, fold: Fold) -> Model:
         """Return the model that does not know what a fold leaves out."""

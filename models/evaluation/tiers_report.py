@@ -55,43 +55,43 @@ def _how(figures: dict[str, Any]) -> str:
 def _asked(rows: list[dict[str, Any]]) -> Table:
     return Table(
         ("asked for", *_HEAD, "suspected, asked", "identified, asked"),
-        [[one["title"], *_cells(one, one["measured"]), *_wanted(one)] for one in rows],
+        [[one["title"], *_cells(one, one["measured"]), *_asked_shares(one)] for one in rows],
     )
 
 
-def _wanted(one: dict[str, Any]) -> list[str]:
-    sign = "at most" if one["measured"] == "human" else "at least"
-    shares = [one["asked"][tier] for tier in _TIERS]
+def _asked_shares(row: dict[str, Any]) -> list[str]:
+    sign = "at most" if row["measured"] == "human" else "at least"
+    shares = [row["asked"][tier] for tier in _TIERS]
     return ["-" if share is None else f"{sign} {percent(share)}" for share in shares]
 
 
-def _cells(one: dict[str, Any], measured: str) -> list[str]:
-    suspected, identified = (f"{one[tier]} ({percent(_share(one, tier))})" for tier in _TIERS)
+def _cells(row: dict[str, Any], measured: str) -> list[str]:
+    suspected, identified = (f"{row[tier]} ({percent(_share(row, tier))})" for tier in _TIERS)
     return [
         _MEASURED[measured],
-        str(one["tracks"]),
-        str(one["origins"]),
+        str(row["tracks"]),
+        str(row["origins"]),
         suspected,
-        between(one["suspected_interval"]),
-        percent(one["suspected_mean"]),
+        between(row["suspected_interval"]),
+        percent(row["suspected_mean"]),
         identified,
-        between(one["identified_interval"]),
-        "-" if one["no_trace"] is None else str(one["no_trace"]),
+        between(row["identified_interval"]),
+        "-" if row["no_trace"] is None else str(row["no_trace"]),
     ]
 
 
-def _share(one: dict[str, Any], tier: str) -> float:
-    return float(one[tier] / max(one["tracks"], 1))
+def _share(row: dict[str, Any], tier: str) -> float:
+    return float(row[tier] / max(row["tracks"], 1))
 
 
 def _verdict(rows: list[dict[str, Any]]) -> str:
     missed = []
-    for one in rows:
-        human = one["measured"] == "human"
+    for row in rows:
+        human = row["measured"] == "human"
         for tier in _TIERS:
-            share, asked = _share(one, tier), one["asked"][tier]
+            share, asked = _share(row, tier), row["asked"][tier]
             if asked is None or (share <= asked if human else share >= asked):
                 continue
             points = f"{100 * abs(share - asked):.1f} points too {'many' if human else 'few'}"
-            missed.append(f"{one['title']}: {tier} {percent(share)}, {points}")
+            missed.append(f"{row['title']}: {tier} {percent(share)}, {points}")
     return f"Not met: {'; '.join(missed)}." if missed else "All of it is met."

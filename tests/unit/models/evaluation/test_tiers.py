@@ -40,11 +40,11 @@ def test_a_known_generator_is_judged_without_the_tracks_and_their_repository() -
 def test_of_an_unseen_generator_nothing_is_known_nor_of_its_neighbours() -> None:
     codec = track("codec", "org/0", 20, "codec")
     band = track("band", "org/0", 21, "human")
-    both, one = tiers.unseen_folds(TRACKS, [*TRACKS, codec, band])
+    both, single = tiers.unseen_folds(TRACKS, [*TRACKS, codec, band])
     assert both.left_out.all()
     assert both.forgotten == {"both places", "one place", "codec"}
-    assert one.left_out.tolist() == [False, True, False, True, True, True, True]
-    assert one.forgotten == {"both places", "one place"}
+    assert single.left_out.tolist() == [False, True, False, True, True, True, True]
+    assert single.forgotten == {"both places", "one place"}
 
 
 @pytest.fixture(scope="module")
@@ -118,9 +118,9 @@ def test_people_are_counted_as_the_release_counted_them() -> None:
 
 
 def test_intervals_resample_origins_and_never_have_no_width() -> None:
-    found = np.array([True] * 10 + [False] * 10)
-    apart = tiers.interval(found, ["a"] * 10 + ["b"] * 10, 0)
-    mixed = tiers.interval(found, [f"{n}" for n in range(20)], 0)
+    flags = np.array([True] * 10 + [False] * 10)
+    apart = tiers.interval(flags, ["a"] * 10 + ["b"] * 10, 0)
+    mixed = tiers.interval(flags, [f"{n}" for n in range(20)], 0)
     assert apart == [0.0, 1.0]
     assert 0.2 < mixed[0] < 0.5 < mixed[1] < 0.8
     assert tiers.interval(np.zeros(20, bool), ["a"] * 20, 0) == tiers.exact(0, 20)

@@ -6,12 +6,12 @@ from models.evaluation.document import markdown
 from models.evaluation.tiers_report import blocks
 
 
-def row(found: int, named: int, no_trace: int | None) -> dict[str, Any]:
+def row(suspected_ai: int, named: int, no_trace: int | None) -> dict[str, Any]:
     return {
         "tracks": 20,
         "origins": 2,
         "abstained": 0,
-        "suspected": found,
+        "suspected": suspected_ai,
         "suspected_interval": [0.5, 1.0],
         "suspected_mean": 0.75,
         "identified": named,
@@ -20,10 +20,10 @@ def row(found: int, named: int, no_trace: int | None) -> dict[str, Any]:
     }
 
 
-def figures(found: int, flagged: int) -> dict[str, Any]:
+def figures(suspected_ai: int, flagged: int) -> dict[str, Any]:
     lines = [
         ("people", "human", row(flagged, 0, None), 0.05, 0.001),
-        ("Suno", "known", row(found, 20, 3), 0.97, 0.9),
+        ("Suno", "known", row(suspected_ai, 20, 3), 0.97, 0.9),
     ]
     return {
         "learned_of": {"ai": 20, "human": 40},
@@ -36,8 +36,8 @@ def figures(found: int, flagged: int) -> dict[str, Any]:
             }
             for title, measured, counts, suspected, identified in lines
         ],
-        "generators": {"Suno": {"known": row(found, 20, 3), "unseen": row(2, 0, 18)}},
-        "all": {"known": row(found, 20, 3), "unseen": row(2, 0, 18)},
+        "generators": {"Suno": {"known": row(suspected_ai, 20, 3), "unseen": row(2, 0, 18)}},
+        "all": {"known": row(suspected_ai, 20, 3), "unseen": row(2, 0, 18)},
         "kinds": {"chiptune": row(flagged, 0, None)},
     }
 
