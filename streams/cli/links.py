@@ -22,7 +22,7 @@ def make(
 ) -> None:
     """Print a new link to the artist's page about a decision."""
     from streams.services import artist_links
-    from streams.services.artist_links import LinkSigner
+    from streams.services.signed_links import LinkSigner
 
     signer = LinkSigner.from_settings(settings_of(state))
     made = artist_links.make(ledger_of(state), signer, decision, by=operator(by), days=days or None)
@@ -37,7 +37,7 @@ def list_links(
     """List the latest links; none is printed with its signature."""
     from datetime import UTC, datetime
 
-    from streams.services.artist_links import ArtistLink
+    from streams.services.signed_links import ArtistLink
     from streams.store import artist_links
 
     now = datetime.now(UTC)
@@ -56,7 +56,7 @@ def revoke(
     state: opt.StateOption = HERE,
 ) -> None:
     """Revoke a link, from the next request on."""
-    from streams.services import artist_links
+    from streams.services import signed_links
 
-    artist_links.revoke(ledger_of(state), link, by=operator(by))
+    signed_links.revoke(ledger_of(state), link, by=operator(by))
     echo(f"{link} is revoked")

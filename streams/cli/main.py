@@ -36,6 +36,7 @@ GROUPS: Final = {  # by name: where its commands are, its help, and its part
     "models": ("models:app", "Models: compare what they answer.", MODELS),
     "policy": ("policy:app", "Policies: write, test, back-test, release.", DECIDE),
     "rights": ("rights:app", "The rights registry: agreements and consents.", DECIDE),
+    "rightsholders": ("rightsholders:app", "Rightsholders: links, requests, export.", DECIDE),
     "statements": ("statements:app", "Statements of reasons: export, deliver.", TRACKS),
     "topics": ("topics:app", "Create topics and align them with the settings.", OPERATE),
     "trust": ("trust:app", "Trust anchors: whose signatures confirm provenance.", DECIDE),

@@ -383,15 +383,18 @@ STATEMENT_DELIVERIES: Final = Counter(
 )
 ARTIST_LINKS: Final = Counter(
     "earmark_artist_links_total",
-    "Requests with the link of an artist: opened, or refused because it is tampered | expired | "
-    "revoked | erased | other_decision",
+    "Requests with a link of an artist or rightsholder: opened, or refused because it is tampered "
+    "| expired | revoked | erased | other_decision | other_rightsholder",
     ["result"],
 )
 
 
 def begin_console() -> None:
     """Start the counters of the console at 0."""
-    for result in ("opened", "tampered", "expired", "revoked", "erased", "other_decision"):
+    for result in (
+        *("opened", "tampered", "expired", "revoked", "erased"),
+        *("other_decision", "other_rightsholder"),
+    ):
         ARTIST_LINKS.labels(result)
     for result in ("delivered", "failed", "given_up"):
         WEBHOOKS.labels(result)

@@ -161,17 +161,22 @@ class Settings(BaseSettings):
 
     link_key: SecretStr | None = Field(
         None,
-        description="key that signs the links of artists, 32 characters or more, or `NEW,OLD`; "
-        "none: no links; never shown",
+        description="key that signs the links of artists and rightsholders, 32 characters or more, "
+        "or `NEW,OLD`; none: no links; never shown",
     )
     link_days: int = Field(
-        200, ge=1, le=3_650, description="days that a link of an artist is valid"
+        200, ge=1, le=3_650, description="days that a link of an artist or a rightsholder is valid"
     )
     appeal_file_mb: int = Field(
         200, ge=1, le=2_000, description="MB of one file that an artist hands in"
     )
     appeal_files_mb: int = Field(
         1_000, ge=1, le=100_000, description="MB of all files that are handed in about one upload"
+    )
+    rights_approval: bool = Field(
+        True,
+        description="a desk approves what rightsholders choose by their link; off: it takes effect "
+        "once they have confirmed it",
     )
     artist_url: str | None = Field(
         None,

@@ -1,4 +1,4 @@
-"""Files that artists hand in with an appeal: project files, stems, session exports, documents.
+"""Files that artists hand in with an appeal, and rightsholders with a choice: projects, documents.
 
 They come from outside and stay as they came. A file is checked by its name's ending, its first
 bytes and its size. It is never unpacked, decoded or shown; only those who decide appeals get it, as
@@ -21,14 +21,15 @@ from streams.media.audio_formats import container_of
 from streams.media.kept_audio import Arriving, KeptUploads
 from streams.runtime.settings import Settings
 from streams.services.accounts.tokens import new_id
-from streams.services.artist_links import ArtistLink
+from streams.services.signed_links import Link
 from streams.store import appeal_files, audit
 from streams.store.database import Connection, Ledger
 
 Type = Literal["daw_session", "stems", "video", "contract", "other"]
-MOST_FILES: Final = 20  # about one upload
+MOST_FILES: Final = 20  # about one upload, or of one rightsholder
 LONGEST_NAME: Final = 120
 HEAD: Final = 64 * 1024  # bytes of a text that are looked at
+OF_LINK: Final = ("link_id", "upload_id", "track_id")
 UNSENT_KEPT: Final = timedelta(days=7)
 ADDRESS: Final = "earmark:file/"  # begins the address of such a file in an appeal
 NO_NAME: Final = re.compile(
@@ -83,10 +84,9 @@ ENDINGS: Final = tuple(
 
 @dataclass(frozen=True)
 class AppealFile:
-    """A file that was handed in; ``appeal_id`` is None until its appeal is sent."""
+    """A file that was handed in; ``appeal_id`` is None until its appeal or request is sent."""
 
     file_id: str
-    upload_id: str
     appeal_id: str | None
     name: str
     kind: str
@@ -94,6 +94,7 @@ class AppealFile:
     sha256: str
     size: int
     added_at: datetime
+    rightsholder_id: str | None = None  # else it is of an upload
 
     @classmethod
     def of(cls, row: Any) -> "AppealFile":
@@ -121,7 +122,7 @@ def folder_of(uploads: KeptUploads, settings: Settings) -> KeptUploads:
 
 
 def take(
-    ledger: Ledger, settings: Settings, link: ArtistLink, name: str, arriving: Arriving
+    ledger: Ledger, settings: Settings, link: Link, name: str, arriving: Arriving
 ) -> AppealFile:
     """Keep a file that has arrived whole.
 
@@ -136,7 +137,6 @@ def take(
     now = datetime.now(UTC)
     file = AppealFile(
         file_id=new_id("fil"),
-        upload_id=link.upload_id,
         appeal_id=None,
         name=safe_name(name),
         kind=kind,
@@ -144,6 +144,7 @@ def take(
         sha256=arrived.sha256,
         size=arrived.size,
         added_at=now,
+        rightsholder_id=link.owner.get("rightsholder_id"),
     )
     about = {"link": link.link_id, "kind": kind, "size": file.size, "sha256": file.sha256}
     entry = audit.Entry(link.link_id, "appeal_file_added", file.file_id, about)
@@ -152,12 +153,13 @@ def take(
         _check_room(connection, settings, link, file.size)
         arriving.keep()
         row = {key: value for key, value in vars(file).items() if key != "type"}
-        appeal_files.add(connection, row | {"link_id": link.link_id, "track_id": link.track_id})
+        named = {name: value for name, value in vars(link).items() if name in OF_LINK}
+        appeal_files.add(connection, dict.fromkeys(OF_LINK, "") | named | row)
     return file
 
 
-def _check_room(connection: Connection, settings: Settings, link: ArtistLink, size: int) -> None:
-    files, total = appeal_files.usage(connection, link.upload_id)
+def _check_room(connection: Connection, settings: Settings, link: Link, size: int) -> None:
+    files, total = appeal_files.usage(connection, link.quota)
     if files >= MOST_FILES:
         raise BadFile("too_many_files", N_("You can hand in {most} files."), most=MOST_FILES)
     most = settings.appeal_files_mb
@@ -207,21 +209,21 @@ def safe_name(name: str) -> str:
     return plain or "file"
 
 
-def of_upload(ledger: Ledger, link: ArtistLink) -> list[AppealFile]:
-    """Return the files about the upload of a link."""
+def of_side(ledger: Ledger, link: Link) -> list[AppealFile]:
+    """Return the files of those who have such a link."""
     with ledger.reading() as connection:
-        return [AppealFile.of(row) for row in appeal_files.of_upload(connection, link.upload_id)]
+        return [AppealFile.of(row) for row in appeal_files.of_owner(connection, link.owner)]
 
 
-def remove(ledger: Ledger, folder: KeptUploads, link: ArtistLink, file_id: str) -> None:
+def remove(ledger: Ledger, folder: KeptUploads, link: Link, file_id: str) -> None:
     """Remove a file that was not sent with an appeal yet; do nothing where there is none."""
     with ledger.transaction() as connection:
         audit.lock(connection)
-        content = appeal_files.remove(connection, file_id, link.upload_id)
+        content = appeal_files.remove(connection, file_id, link.owner)
         if content is None:
             return
         audit.append(connection, audit.Entry(link.link_id, "appeal_file_removed", file_id))
-        _forget(connection, folder, [content])
+        forget(connection, folder, [content])
 
 
 def clean(ledger: Ledger, folder: KeptUploads) -> int:
@@ -229,24 +231,29 @@ def clean(ledger: Ledger, folder: KeptUploads) -> int:
     with ledger.transaction() as connection:
         audit.lock(connection)
         contents = appeal_files.remove_unsent(connection, datetime.now(UTC) - UNSENT_KEPT)
-        _forget(connection, folder, contents)
+        forget(connection, folder, contents)
     return len(contents)
 
 
-def _forget(connection: Connection, folder: KeptUploads, contents: list[str]) -> None:
+def forget(connection: Connection, folder: KeptUploads, contents: list[str]) -> None:
+    """Remove the contents that no row names any more."""
     for content in contents:
         if not appeal_files.is_kept(connection, content):
             folder.forget(content)
 
 
-def reading(ledger: Ledger, folder: KeptUploads, file_id: str) -> tuple[AppealFile, IO[bytes]]:
-    """Return a file and its open content, for those who decide appeals.
+def reading(
+    ledger: Ledger, folder: KeptUploads, file_id: str, *, of_appeals: bool = True
+) -> tuple[AppealFile, IO[bytes]]:
+    """Return a file and its open content, for those who decide appeals, or else about rights.
 
     Raises:
         BadFile: there is no such file, or its content is gone.
     """
     with ledger.reading() as connection:
         row = appeal_files.find(connection, file_id)
+    if row is not None and (row.rightsholder_id is None) is not of_appeals:
+        row = None
     source = None if row is None else folder.reading(row.sha256)
     if source is None:
         raise BadFile("no_such_file", N_("There is no such file."))

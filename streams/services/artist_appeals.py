@@ -22,8 +22,8 @@ from streams.contract.translations import N_, day, translated
 from streams.contract.vocabulary import NEUTRAL
 from streams.services import appeal_files, appeals
 from streams.services.appeals import BadAppeal
-from streams.services.artist_links import ArtistLink
 from streams.services.artist_page import current_decision
+from streams.services.signed_links import ArtistLink
 from streams.store import appeal_files as file_store
 from streams.store import appeals as appeal_store
 from streams.store.database import Connection, Ledger
@@ -193,7 +193,7 @@ def _of_side(connection: Connection, link: ArtistLink) -> list[AppealChanged]:
 
 
 def _unsent(connection: Connection, link: ArtistLink) -> list[appeal_files.AppealFile]:
-    rows = file_store.of_upload(connection, link.upload_id)
+    rows = file_store.of_owner(connection, link.owner)
     return [appeal_files.AppealFile.of(row) for row in rows if row.appeal_id is None]
 
 
@@ -214,7 +214,7 @@ def overview(ledger: Ledger, link: ArtistLink, language: str) -> ArtistAppeals:
     decision = current_decision(ledger, link)
     with ledger.reading() as connection:
         known = _of_side(connection, link)
-        rows = file_store.of_upload(connection, link.upload_id)
+        rows = file_store.of_owner(connection, link.owner)
     files = [appeal_files.AppealFile.of(row) for row in rows]
     return ArtistAppeals(
         can_object=_can_object(decision, known),

@@ -13,7 +13,7 @@ from streams.contract.records import TrackDecided, Upload, UploadReceived
 from streams.contract.records.policy import StatementWritten
 from streams.contract.translations import N_, translated
 from streams.services import artist_words
-from streams.services.artist_links import ArtistLink, LinkRefused, SignedLink
+from streams.services.signed_links import ArtistLink, LinkRefused, SignedLink
 from streams.store import queries, reviews, stored_records
 from streams.store.database import Ledger
 
@@ -140,7 +140,7 @@ def _statement(written: StatementWritten, language: str) -> Statement:
     )
 
 
-def statement_with(ledger: Ledger, signed: SignedLink) -> dict[str, str]:
+def statement_with(ledger: Ledger, signed: SignedLink[ArtistLink]) -> dict[str, str]:
     """Return the statement of a link's decision by language, with the link in it; or nothing."""
     decision = queries.decision(ledger, decision_id=signed.link.decision_id)
     with ledger.reading() as connection:

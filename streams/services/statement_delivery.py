@@ -31,9 +31,9 @@ from streams.contract.translations import languages
 from streams.runtime import metrics
 from streams.runtime.settings import PREFIX, Settings
 from streams.services import artist_links
-from streams.services.artist_links import BadLink, LinkSigner
 from streams.services.mail_server import Connection as MailConnection
 from streams.services.mail_server import MailRefused, MailServer, MailServerAway
+from streams.services.signed_links import BadLink, LinkSigner
 from streams.services.statement_mails import MailedStatement, mail_of
 from streams.store import audit, queries, stored_records, task_states, webhooks
 from streams.store import statement_deliveries as deliveries

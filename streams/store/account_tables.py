@@ -138,31 +138,58 @@ GOLDEN: Final = _table(
     moments("set_at"),
 )
 
-# Links by which artists reach the page about their recording. A link holds no secret here: its
-# signature is made from these columns and a key of the settings.
+# Links by which artists and rightsholders reach their page. A link holds no secret here: its
+# signature is made from these columns and a key of the settings. One of a rightsholder has empty
+# texts in place of a decision.
 ARTIST_LINKS: Final = _table(
     "artist_links",
     ids("link_id"),
     words("decision_id", "upload_id", "track_id", "created_by"),
     moments("created_at", "expires_at"),
     columns(Moment, "opened_at", "revoked_at", nullable=True),
-    optional("revoked_by"),
+    optional("revoked_by", "rightsholder_id"),
 )
 
-# Files that artists hand in. Their contents are in the artefact store, by SHA-256.
+# Who may choose about uses by a link; ``subject`` (JSON) names what is theirs.
+RIGHTSHOLDERS: Final = _table(
+    "rightsholders",
+    ids("rightsholder_id"),
+    columns(Words, "party_id", unique=True),
+    words("name", "subject", "set_by"),
+    moments("since"),
+)
+
+# What rightsholders ask for by their link: choices about uses, and the erasure of their data.
+RIGHTS_REQUESTS: Final = _table(
+    "rights_requests",
+    ids("request_id"),
+    words("rightsholder_id", "link_id", "kind", "state"),
+    optional("choice", "preview"),  # JSON
+    words("standing"),
+    moments("made_at", "changed_at"),
+    optional("decided_by", "reasons", "entries"),
+)
+
+# Files that artists and rightsholders hand in; of the latter without an upload. Their contents are
+# in the artefact store, by SHA-256.
 APPEAL_FILES: Final = _table(
     "appeal_files",
     ids("file_id"),
     words("link_id", "upload_id", "track_id"),
-    optional("appeal_id"),
+    optional("appeal_id"),  # or the rightsholder's request
     words("name", "kind", "sha256"),
     columns(Integer, "size"),
     moments("added_at"),
+    optional("rightsholder_id"),
 )
 
 Index("ix_appeal_files_upload", APPEAL_FILES.c.upload_id)
 Index("ix_appeal_files_track", APPEAL_FILES.c.track_id)
 Index("ix_appeal_files_content", APPEAL_FILES.c.sha256)
+Index("ix_appeal_files_rightsholder", APPEAL_FILES.c.rightsholder_id)
+Index("ix_artist_links_rightsholder", ARTIST_LINKS.c.rightsholder_id)
+Index("ix_rights_requests_rightsholder", RIGHTS_REQUESTS.c.rightsholder_id)
+Index("ix_rights_requests_state", RIGHTS_REQUESTS.c.state, RIGHTS_REQUESTS.c.made_at)
 
 # Where the statements of reasons about a distributor's uploads go by mail.
 STATEMENT_ADDRESSES: Final = _table(

@@ -1,4 +1,4 @@
-"""Rows of the links by which artists reach the page about their recording."""
+"""Rows of the signed links by which artists and rightsholders reach their page."""
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
@@ -32,11 +32,11 @@ def latest_valid(connection: Connection, decision_id: str, by: str, until: datet
     return connection.execute(lasting).one_or_none()
 
 
-def count_valid(connection: Connection, decision_id: str, now: datetime) -> int:
-    """Return how many links lead to a decision now."""
-    of_decision = LINKS.decision_id == decision_id
+def count_valid(connection: Connection, about: str, now: datetime) -> int:
+    """Return how many links lead to a decision or a rightsholder now."""
+    leads_there = (LINKS.decision_id == about) | (LINKS.rightsholder_id == about)
     return count(
-        connection, ARTIST_LINKS, of_decision, LINKS.revoked_at.is_(None), LINKS.expires_at > now
+        connection, ARTIST_LINKS, leads_there, LINKS.revoked_at.is_(None), LINKS.expires_at > now
     )
 
 
@@ -61,8 +61,8 @@ def listed(
     decision_id: str = "",
     distributors: Collection[str] = (),
 ) -> Part[RowMapping]:
-    """Return links, latest first; of a decision, or of uploads of these distributors."""
-    question = select(*LINKS)
+    """Return links of artists, latest first; to a decision, or to uploads of these distributors."""
+    question = select(*LINKS).where(LINKS.rightsholder_id.is_(None))
     if decision_id:
         question = question.where(LINKS.decision_id == decision_id)
     if distributors:

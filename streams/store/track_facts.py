@@ -33,10 +33,11 @@ OFF_STATES: Final = frozenset({"tripped", "killed"})
 class TrackFacts:
     """Answers from one ledger; safe to share by threads."""
 
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
+    def __init__(self, ledger: Ledger, assumed: Sequence[RightsChanged] = ()) -> None:
+        """Answer from a ledger; ``assumed``: entries of the registry as if they were there."""
+        self._ledger, self._assumed = ledger, assumed
         self._lock = threading.Lock()
-        self._registry = Registry()
+        self._registry = Registry(assumed)
         self._rights_rows = 0
         self._policy_rows = -1
         self._off: dict[str, frozenset[str]] = {}
@@ -80,9 +81,8 @@ class TrackFacts:
         with self._ledger.reading() as connection:
             rights, policies = count(connection, RIGHTS), count(connection, POLICIES)
             if rights != self._rights_rows:
-                self._registry = Registry(
-                    parsed(connection, RightsChanged, select(RIGHTS.c.record))
-                )
+                stored = parsed(connection, RightsChanged, select(RIGHTS.c.record))
+                self._registry = Registry((*stored, *self._assumed))
                 self._rights_rows = rights
         if policies != self._policy_rows:
             self._off = _off(changes_of(self._ledger, kind="rule"))

@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 
 from streams.contract.records import TrackDecided
 from streams.services import artist_links
-from streams.services.artist_links import LinkSigner, SignedLink
+from streams.services.signed_links import ArtistLink, LinkSigner, SignedLink
 from tests.support.console import ADDRESS, Console
 from tests.support.stories import tell
 
@@ -19,7 +19,7 @@ class Artist:
 
     console: Console
     decided: TrackDecided
-    signed: SignedLink
+    signed: SignedLink[ArtistLink]
 
     @property
     def path(self) -> str:
@@ -48,7 +48,7 @@ class Artist:
         return client
 
 
-def link_to(console: Console, decided: TrackDecided) -> SignedLink:
+def link_to(console: Console, decided: TrackDecided) -> SignedLink[ArtistLink]:
     resources = console.resources
     signer = LinkSigner.from_settings(resources.settings, ADDRESS)
     return artist_links.make(resources.ledger, signer, decided.decision_id, by="test")

@@ -6,13 +6,14 @@ without verdicts: a rule that a verdict has settled no longer holds, so its erro
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 from typing import Any, Literal
 
 from streams.contract.records import Actions, Dimension, Extent, TrackDecided
+from streams.contract.records.rights import RightsChanged
 from streams.policy.bundle import Bundle
 from streams.policy.facts import OPPOSITES, Facts, Rulings
 from streams.policy.rules import Rule
@@ -76,13 +77,21 @@ def _named(flip: Flip) -> dict[str, Any]:
     return {"dimension": dimension, "from": was, "to": now} | where
 
 
-def backtest(ledger: Ledger, bundle: Bundle, now: datetime, track_ids: Iterable[str]) -> Report:
+def backtest(
+    ledger: Ledger,
+    bundle: Bundle,
+    now: datetime,
+    track_ids: Iterable[str],
+    *,
+    assumed: Sequence[RightsChanged] = (),
+) -> Report:
     """Run a bundle over tracks of the ledger (see ``reopening.tracks_since``).
 
-    Facts hold as of ``now``; at most ``NAMED`` changed tracks are named.
+    Facts hold as of ``now``, and entries of the registry that are ``assumed`` as if they were
+    there. At most ``NAMED`` changed tracks are named.
     """
     report, remaining = Report(), iter(track_ids)
-    track_facts = TrackFacts(ledger)
+    track_facts = TrackFacts(ledger, assumed)
     track_facts.registry(bundle.name, fresh=True)
     while page := list(islice(remaining, PAGE)):
         decisions = reopening.current_decisions(ledger, page)

@@ -10,6 +10,7 @@ from streams.web.api import (
     links,
     multipart,
     problems,
+    rightsholders,
     statements,
     tracks,
     uploads,
@@ -18,13 +19,13 @@ from streams.web.api import (
 from streams.web.api.callers import RateLimit
 from streams.web.api.resources import AppResources
 from streams.web.artist import api as artist
-from streams.web.artist import guests
+from streams.web.artist import guests, rights_api
 
 DESCRIPTION = """
 Submit tracks, read labels and decisions, submit appeals, receive webhooks. Errors are
 `application/problem+json`. Every id is deterministic, so sending the same twice is harmless.
 """
-MODULES: Final = (uploads, tracks, appeals, links, statements, webhooks)
+MODULES: Final = (uploads, tracks, appeals, links, rightsholders, statements, webhooks)
 
 
 def create(resources: AppResources) -> FastAPI:
@@ -44,7 +45,7 @@ def create(resources: AppResources) -> FastAPI:
     app.state.appeal_limit = RateLimit(resources.settings.api_appeals_per_minute)
     problems.install(app)
     app.state.artist_limit = RateLimit(guests.PER_MINUTE)
-    for module in (*MODULES, artist):
+    for module in (*MODULES, artist, rights_api):
         app.include_router(module.router)
     generate = app.openapi
 

@@ -7,8 +7,8 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from streams.contract.records import Identifier
-from streams.services import artist_links, artist_page
-from streams.services.artist_links import ArtistLink, LinkSigner
+from streams.services import artist_links, artist_page, signed_links
+from streams.services.signed_links import ArtistLink, LinkSigner
 from streams.store import artist_links as link_store
 from streams.web.api import pages
 from streams.web.api.callers import CanMakeLinks
@@ -104,6 +104,6 @@ def listed(
 )
 def revoke(resources: Resources, link_id: pages.Id, caller: CanMakeLinks) -> None:
     """Revoke a link, from the next request on; audited."""
-    artist_links.revoke(
+    signed_links.revoke(
         resources.ledger, link_id, by=caller.key_id, distributors=caller.distributors
     )

@@ -34,6 +34,7 @@ TITLES: Final = {
 STATUSES: Final = {  # of what callers did wrong; others: 422
     **{"bad_cursor": 400, "no_such_appeal": 404, "no_such_decision": 404},
     **{"no_such_statement": 404, "not_delivered": 409},
+    **{"no_such_rightsholder": 404, "no_such_request": 404, "no_such_choice": 404},
     **{"no_such_link": 404, "links_off": 409, "too_many_links": 409},
     **{"already_open": 409, "not_yours": 409, "too_many_open": 409, "too_large": 413},
 }

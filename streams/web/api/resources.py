@@ -13,15 +13,17 @@ from fastapi import Depends, Request
 from streams.media.artefacts import ArtefactStore
 from streams.media.fetch import Fetcher
 from streams.media.kept_audio import KeptUploads
+from streams.policy.bundle import Bundle
 from streams.runtime.settings import Settings
-from streams.services import appeal_files
-from streams.services.artist_links import Refusals
+from streams.services import appeal_files, rights_requests
+from streams.services.refused_links import Refusals
 from streams.services.statement_delivery import StatementSender
 from streams.services.webhooks import Sender
 from streams.store import audit
 from streams.store.audit import Entry, Views
 from streams.store.database import Ledger
 from streams.store.outbox import Relay
+from streams.store.policy_releases import Policies
 from streams.web.api.problems import ProblemError
 
 T = TypeVar("T")
@@ -104,6 +106,7 @@ class AppResources:
         audit.begin_key(resources.ledger)
         resources.uploads.clean()
         appeal_files.clean(resources.ledger, resources.evidence)
+        rights_requests.clean(resources.ledger)
         resources.views.start()
         if relaying:
             resources.relay.start()
@@ -117,6 +120,13 @@ class AppResources:
             resources.relay.stop()
             resources.views.stop()
             resources.ledger.close()
+
+    def policy(self) -> Bundle:
+        """Return the policy in force; the first time it is loaded."""
+        policies: Policies = self.cache.get(
+            Policies, lambda: Policies(self.settings.policy, self.ledger)
+        )
+        return policies.current()
 
     def note_view(self, actor: str, what: str, subject: str = "") -> None:
         """Record that an account viewed something."""

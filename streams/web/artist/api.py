@@ -8,10 +8,11 @@ from typing import Annotated
 from anyio import to_thread
 from fastapi import APIRouter, Query, Response
 
+from streams.contract.records.reviews import AppealChanged
 from streams.services import artist_appeals, artist_page
 from streams.services.artist_appeals import ArtistAppeals
-from streams.services.artist_links import LinkRefused
 from streams.services.artist_page import ArtistPage
+from streams.services.signed_links import ArtistLink, LinkRefused
 from streams.web.api.multipart import FILE_BYTES
 from streams.web.api.pages import Id
 from streams.web.api.problems import ProblemError, documented
@@ -77,7 +78,9 @@ async def answer(guest: ApiGuest, appeal_id: Id, lang: Language = None) -> Artis
     return await _hand_in(guest, handing_in.answer(appeal_id))
 
 
-async def _hand_in(guest: Guest, act: handing_in.Act) -> ArtistAppeals:
+async def _hand_in(
+    guest: Guest[ArtistLink], act: handing_in.Act[ArtistLink, AppealChanged]
+) -> ArtistAppeals:
     appeal, _, fault = await handing_in.hand_in(guest, act)
     if appeal is None:
         raise ProblemError(422, "not_received", fault)

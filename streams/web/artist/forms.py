@@ -41,7 +41,7 @@ class HandedIn:
 
 
 @asynccontextmanager
-async def received(guest: Guest) -> AsyncIterator[HandedIn]:
+async def received(guest: Guest[Any]) -> AsyncIterator[HandedIn]:
     """Receive a form; leaving the context removes files that were not kept.
 
     Raises:
@@ -81,7 +81,7 @@ async def received(guest: Guest) -> AsyncIterator[HandedIn]:
 class _Reader(PartHeaders):
     """What python-multipart calls."""
 
-    def __init__(self, guest: Guest, stack: ExitStack, most: int) -> None:
+    def __init__(self, guest: Guest[Any], stack: ExitStack, most: int) -> None:
         self._guest, self._stack, self._left = guest, stack, most
         self._folder = guest.resources.evidence
         self.form = HandedIn()

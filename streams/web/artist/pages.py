@@ -8,8 +8,9 @@ from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from detector.errors import BadInput
+from streams.contract.records.reviews import AppealChanged
 from streams.services import appeal_files, artist_appeals, artist_page, evidence_pictures
-from streams.services.artist_links import LONGEST, PAGE, LinkRefused
+from streams.services.signed_links import LONGEST, PAGE, ArtistLink, LinkRefused
 from streams.store import reviews
 from streams.web.api.multipart import FILE_BYTES
 from streams.web.api.pages import Id
@@ -29,10 +30,9 @@ DAY_S: Final = 86_400
 def open_link(request: Request, token: str) -> Response:
     """Open a link: set its cookie, and lead to the page without the token in its address."""
     link = open_token(request, token[: LONGEST + 1])
-    path = f"{PAGE}/{link.link_id}"
-    answer = RedirectResponse(path, 303, SECRET_ADDRESS)
+    answer = RedirectResponse(link.path, 303, SECRET_ADDRESS)
     # Lax: who comes from a mail on the web comes from another site.
-    set_cookie(request, answer, COOKIE, token, path=path, max_age=30 * DAY_S, samesite="lax")
+    set_cookie(request, answer, COOKIE, token, path=link.path, max_age=30 * DAY_S, samesite="lax")
     return answer
 
 
@@ -43,7 +43,7 @@ def show(request: Request, guest: PageGuest) -> Response:
 
 
 def shown(
-    request: Request, guest: Guest, *, fault: str = "", draft: HandedIn | None = None
+    request: Request, guest: Guest[ArtistLink], *, fault: str = "", draft: HandedIn | None = None
 ) -> Response:
     """Return the page of a link; ``fault``: what was wrong with a form, ``draft``: the form."""
     ledger = guest.resources.ledger
@@ -82,7 +82,9 @@ async def answer(request: Request, guest: PageGuest, appeal_id: Id) -> Response:
     return await _hand_in(request, guest, handing_in.answer(appeal_id))
 
 
-async def _hand_in(request: Request, guest: Guest, act: handing_in.Act) -> Response:
+async def _hand_in(
+    request: Request, guest: Guest[ArtistLink], act: handing_in.Act[ArtistLink, AppealChanged]
+) -> Response:
     appeal, form, fault = await handing_in.hand_in(guest, act)
     if appeal is None:
         return await to_thread.run_sync(partial(shown, request, guest, fault=fault, draft=form))
@@ -110,7 +112,7 @@ def hear(guest: PageGuest) -> Response:
     return played(guest)
 
 
-def evidence(guest: Guest) -> Response:
+def evidence(guest: Guest[ArtistLink]) -> Response:
     """Return the picture of a guest's decision."""
     resources = guest.resources
     decision = artist_page.current_decision(resources.ledger, guest.link)
@@ -121,7 +123,7 @@ def evidence(guest: Guest) -> Response:
     return Response(drawn, media_type=evidence_pictures.MEDIA["png"], headers=headers)
 
 
-def played(guest: Guest) -> Response:
+def played(guest: Guest[ArtistLink]) -> Response:
     """Return the audio of a guest's upload."""
     requested = guest.request.headers.get("range")
     try:

@@ -67,7 +67,12 @@ def name_of(language: str) -> str:
 
 
 def page(
-    request: Request, template: str, status: int = 200, *, guest: Guest | None = None, **values: Any
+    request: Request,
+    template: str,
+    status: int = 200,
+    *,
+    guest: Guest[Any] | None = None,
+    **values: Any,
 ) -> HTMLResponse:
     """Return a page in the language that the request asks for, which the browser remembers."""
     language = language_of(request)

@@ -11,7 +11,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from streams.runtime import tracing
-from streams.services import artist_links
+from streams.services import signed_links
 from streams.services.accounts.oidc import Oidc
 from streams.web.api import app as api
 from streams.web.api import problems
@@ -19,7 +19,7 @@ from streams.web.api.callers import RateLimit
 from streams.web.api.multipart import SMALL_BYTES
 from streams.web.api.problems import ProblemError
 from streams.web.api.resources import AppResources
-from streams.web.artist import guests
+from streams.web.artist import guests, rights_pages
 from streams.web.artist import pages as artist_pages
 from streams.web.artist import render as artist_render
 from streams.web.console import (
@@ -32,6 +32,7 @@ from streams.web.console import (
     login,
     quality,
     queue,
+    rightsholders,
     tracks,
 )
 from streams.web.console.auth import LoginNeeded
@@ -51,7 +52,19 @@ HEADERS: Final = {
     "permissions-policy": "camera=(), microphone=(), geolocation=()",
     "x-frame-options": "DENY",
 }
-PAGES: Final = (login, check, queue, tracks, audio, appeals, links, quality, admin, dead_letters)
+PAGES: Final = (
+    login,
+    check,
+    queue,
+    tracks,
+    audio,
+    appeals,
+    links,
+    rightsholders,
+    quality,
+    admin,
+    dead_letters,
+)
 
 
 def create(resources: AppResources, address: str) -> ASGIApp:
@@ -64,7 +77,7 @@ def create(resources: AppResources, address: str) -> ASGIApp:
     app.state.login_limit = RateLimit(login.TRIES_PER_MINUTE)
     app.state.artist_limit = RateLimit(guests.PER_MINUTE)
     app.mount("/artist/static", StaticFiles(directory=artist_render.STATIC))
-    for page in (*PAGES, artist_pages):
+    for page in (*PAGES, artist_pages, rights_pages):
         app.include_router(page.router)
     app.mount("/v1", api.create(resources))
     app.mount("/static", StaticFiles(directory=STATIC))
@@ -81,7 +94,7 @@ def _install_errors(app: FastAPI) -> None:
 
     def answer(request: Request, error: ProblemError) -> Response:
         text = "There is no such page." if error.code == "not_found" else error.detail
-        of_artists = request.url.path.startswith(f"{artist_links.PAGE}/")
+        of_artists = request.url.path.startswith(f"{signed_links.PAGE}/")
         page = (artist_render.error_page if of_artists else error_page)(request, error.status, text)
         page.headers.update(error.headers)
         return page

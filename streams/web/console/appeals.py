@@ -1,6 +1,5 @@
 """Appeals: receive, show and decide them; never by the first reviewer of the track."""
 
-from pathlib import PurePosixPath
 from typing import Any, Final
 
 from fastapi import APIRouter
@@ -25,7 +24,7 @@ from streams.store import queries
 from streams.store import reviews as review_store
 from streams.web.api.pages import Cursor, Id, Term
 from streams.web.console import auth, waveform
-from streams.web.console.audio import PlayedPart
+from streams.web.console.audio import as_download
 from streams.web.console.auth import (
     CanDecideAppeals,
     CanRead,
@@ -106,14 +105,7 @@ def download(file_id: Id, visitor: CanDecideAppeals) -> Response:
         file, source = appeal_files.reading(resources.ledger, resources.evidence, file_id)
     except BadFile as error:
         raise PageError(404, error.text) from error
-    ending = PurePosixPath(file.name).suffix.lower()
-    headers = {
-        "Content-Disposition": f'attachment; filename="{file.file_id}{ending}"',
-        "Content-Length": str(file.size),
-        "Content-Security-Policy": "sandbox; default-src 'none'",
-        "Cache-Control": "private, no-store",
-    }
-    return PlayedPart(source, file.size, 200, headers, "application/octet-stream")
+    return as_download(file, source)
 
 
 @router.post("/appeals/{appeal_id}/step")
@@ -157,7 +149,7 @@ def _appeal(appeal_id: str, visitor: Visitor, fault: str = "") -> Response:
         changes = appeal_store.history(connection, appeal_id)
         excluded = appeal_store.reviewers(connection, appeal.track_id, appeal.content_sha256)
         fingerprint = review_store.fingerprint(connection, appeal.upload_id)
-        handed_in = file_store.of_upload(connection, appeal.upload_id)
+        handed_in = file_store.of_owner(connection, {"upload_id": appeal.upload_id})
     visitor.must_not_be_blind(appeal.track_id)
     decision = queries.decision(resources.ledger, decision_id=appeal.decision_id)
     return visitor.page(

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from functools import partial
 from hashlib import file_digest
+from pathlib import PurePosixPath
 from typing import IO, Any, Final
 
 from fastapi import APIRouter
@@ -19,6 +20,7 @@ from starlette.types import Receive, Scope, Send
 
 from detector.errors import BadInput
 from streams.media.audio_formats import container_of
+from streams.services.appeal_files import AppealFile
 from streams.store import queries
 from streams.web.api.pages import Id
 from streams.web.api.resources import AppResources
@@ -132,6 +134,18 @@ class PlayedPart(StreamingResponse):
         """Send it."""
         with self._source:
             await super().__call__(scope, receive, send)
+
+
+def as_download(file: AppealFile, source: IO[bytes]) -> Response:
+    """Return a file that was handed in, as a download that no browser opens by itself."""
+    ending = PurePosixPath(file.name).suffix.lower()
+    headers = {
+        "Content-Disposition": f'attachment; filename="{file.file_id}{ending}"',
+        "Content-Length": str(file.size),
+        "Content-Security-Policy": "sandbox; default-src 'none'",
+        "Cache-Control": "private, no-store",
+    }
+    return PlayedPart(source, file.size, 200, headers, "application/octet-stream")
 
 
 def _blocks(source: IO[bytes], left: int) -> Iterator[bytes]:

@@ -127,6 +127,7 @@ CanMakeLinks = Annotated[Visitor, Depends(Needs(Right.LINKS))]
 CanDecideAppeals = Annotated[Visitor, Depends(Needs(Right.APPEALS))]
 CanMeasure = Annotated[Visitor, Depends(Needs(Right.QUALITY))]
 CanReadPolicy = Annotated[Visitor, Depends(Needs(Right.POLICY))]
+CanManageRights = Annotated[Visitor, Depends(Needs(Right.POLICY))]
 CanAdmin = Annotated[Visitor, Depends(Needs(Right.ADMIN))]
 
 

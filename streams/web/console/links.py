@@ -6,9 +6,9 @@ from typing import Final
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from streams.services import artist_links
+from streams.services import artist_links, signed_links
 from streams.services.accounts import users
-from streams.services.artist_links import ArtistLink, BadLink, LinkSigner
+from streams.services.signed_links import ArtistLink, BadLink, LinkSigner
 from streams.store import artist_links as link_store
 from streams.web.api.pages import Cursor, Id, Term
 from streams.web.console import auth
@@ -43,7 +43,7 @@ def make(visitor: CanMakeLinks, form: auth.Form) -> Response:
 def revoke(link_id: Id, visitor: CanMakeLinks, form: auth.Form) -> Response:
     """Revoke a link."""
     try:
-        artist_links.revoke(visitor.resources.ledger, link_id, by=visitor.user.user_id)
+        signed_links.revoke(visitor.resources.ledger, link_id, by=visitor.user.user_id)
     except BadLink as error:
         return _links(visitor, fault=fault_of(error))
     return visitor.done("/links", "The link is revoked: it opens nothing any more.")

@@ -12,7 +12,7 @@ from streams.media.kept_audio import Arriving, KeptUploads
 from streams.runtime.settings import Settings
 from streams.services import appeal_files, artist_links, erasure
 from streams.services.appeal_files import AppealFile, BadFile, kind_of, safe_name
-from streams.services.artist_links import ArtistLink, LinkSigner
+from streams.services.signed_links import ArtistLink, LinkSigner
 from streams.store import appeal_files as file_store
 from streams.store import audit
 from streams.store.database import Ledger
@@ -161,7 +161,7 @@ def test_an_unsent_file_can_be_removed_and_goes_by_itself(
         file_store.attach(connection, [sent.file_id], "apl_1")
     for file in (first, sent):
         appeal_files.remove(ledger, folder, link, file.file_id)
-    names = [file.name for file in appeal_files.of_upload(ledger, link)]
+    names = [file.name for file in appeal_files.of_side(ledger, link)]
     assert names == ["b.txt", "c.txt"], "what was sent stays"
     assert folder.has(same.sha256), "another file has the same content"
     monkeypatch.setattr(appeal_files, "UNSENT_KEPT", -appeal_files.UNSENT_KEPT)
@@ -180,4 +180,4 @@ def test_the_erasure_of_a_track_takes_its_files(
     assert folder.has(file.sha256)
     erasure.erase(ledger, store, ["T-1"], who="test", really=True)
     assert not folder.has(file.sha256)
-    assert appeal_files.of_upload(ledger, link) == []
+    assert appeal_files.of_side(ledger, link) == []

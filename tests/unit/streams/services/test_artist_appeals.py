@@ -6,7 +6,7 @@ from streams.contract.records import Extent, Outcome
 from streams.contract.records.reviews import AppealOutcome, Appellant
 from streams.services import appeals, artist_appeals, artist_links, artist_page
 from streams.services.appeals import BadAppeal, Step
-from streams.services.artist_links import ArtistLink, LinkSigner
+from streams.services.signed_links import ArtistLink, LinkSigner
 from streams.store import audit
 from streams.store.database import Ledger
 from tests.support.accounts import create_user

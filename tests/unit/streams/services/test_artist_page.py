@@ -5,8 +5,8 @@ import pytest
 from streams.contract import topics
 from streams.contract.records import Evidence, SegmentScore
 from streams.policy.decide import decide
-from streams.services import artist_links, artist_page
-from streams.services.artist_links import LinkRefused, LinkSigner
+from streams.services import artist_links, artist_page, signed_links
+from streams.services.signed_links import LinkRefused, LinkSigner
 from streams.stages.ledger import project
 from streams.store.database import Ledger
 from streams.store.reopening import current_decisions
@@ -60,7 +60,7 @@ def test_of_a_track_that_others_deliver_too_a_link_shows_its_own_upload(ledger: 
 def test_what_was_erased_opens_nothing(ledger: Ledger) -> None:
     decided, _ = tell(ledger)
     link = artist_links.make(ledger, SIGNER, decided.decision_id, by="key_1").link
-    gone = artist_links.ArtistLink(**(vars(link) | {"upload_id": "upl_gone"}))
+    gone = signed_links.ArtistLink(**(vars(link) | {"upload_id": "upl_gone"}))
     with pytest.raises(LinkRefused):
         artist_page.content(ledger, gone, "en")
 

@@ -10,8 +10,8 @@ from sqlalchemy import select
 from streams.contract import topics
 from streams.media.artefacts import ArtefactStore
 from streams.services import erasure, statement_delivery, webhooks
-from streams.services.artist_links import LinkSigner, open_link
 from streams.services.mail_server import MailServer
+from streams.services.signed_links import LinkSigner, open_link
 from streams.services.statement_delivery import BadDelivery, StatementSender, next_digest
 from streams.store import audit, task_states
 from streams.store import statement_deliveries as deliveries

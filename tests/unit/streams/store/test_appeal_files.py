@@ -6,6 +6,7 @@ from typing import Any
 from streams.store import appeal_files
 from streams.store.database import Ledger
 
+UPL_1 = {"upload_id": "upl_1"}
 NOW = datetime(2026, 11, 30, 12, 0, tzinfo=UTC)
 
 
@@ -28,18 +29,20 @@ def test_files_are_counted_sent_and_removed_until_they_are_sent(ledger: Ledger) 
     with ledger.transaction() as connection:
         for file in (row(2), row(1), row(3, upload_id="upl_2", track_id="T-2", sha256="1" * 64)):
             appeal_files.add(connection, file)
-        assert [one.file_id for one in appeal_files.of_upload(connection, "upl_1")] == [
+        assert [one.file_id for one in appeal_files.of_owner(connection, UPL_1)] == [
             "fil_1",
             "fil_2",
         ]
-        assert appeal_files.usage(connection, "upl_1") == (2, 30)
-        assert appeal_files.usage(connection, "upl_9") == (0, 0)
+        assert appeal_files.usage(connection, UPL_1) == (2, 30)
+        assert appeal_files.usage(connection, {"upload_id": "upl_9"}) == (0, 0)
         assert appeal_files.own_contents(connection, ["T-1"]) == ["2" * 64], "one is of T-2 too"
         appeal_files.attach(connection, ["fil_1"], "apl_1")
         assert appeal_files.find(connection, "fil_1").appeal_id == "apl_1"
-        assert appeal_files.remove(connection, "fil_1", "upl_1") is None, "it was sent"
-        assert appeal_files.remove(connection, "fil_2", "upl_2") is None, "it is of others"
-        assert appeal_files.remove(connection, "fil_2", "upl_1") == "2" * 64
+        assert appeal_files.remove(connection, "fil_1", UPL_1) is None, "it was sent"
+        assert appeal_files.remove(connection, "fil_2", {"upload_id": "upl_2"}) is None, (
+            "it is of others"
+        )
+        assert appeal_files.remove(connection, "fil_2", UPL_1) == "2" * 64
         assert appeal_files.is_kept(connection, "1" * 64)
         assert appeal_files.remove_unsent(connection, NOW) == []
         assert appeal_files.remove_unsent(connection, NOW + timedelta(days=1)) == ["1" * 64]

@@ -1,7 +1,7 @@
 """Bounces by HTTP."""
 
-from streams.services.artist_links import LinkSigner
 from streams.services.mail_server import MailServer
+from streams.services.signed_links import LinkSigner
 from streams.services.statement_delivery import StatementSender, set_address
 from streams.store import statement_deliveries
 from tests.support.console import Console

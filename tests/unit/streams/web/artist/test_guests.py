@@ -2,7 +2,7 @@
 
 import pytest
 
-from streams.services import artist_links, erasure
+from streams.services import erasure, signed_links
 from streams.store import audit
 from streams.web.artist.guests import COOKIE
 from tests.support.artists import Artist, link_to
@@ -37,7 +37,7 @@ def test_whatever_is_wrong_with_a_link_gets_the_same_page(artist: Artist) -> Non
     ledger, store = artist.console.resources.ledger, artist.console.resources.store
     other, _ = tell(ledger, "T-2")
     foreign, revoked = link_to(artist.console, other), link_to(artist.console, artist.decided)
-    artist_links.revoke(ledger, revoked.link.link_id, by="desk")
+    signed_links.revoke(ledger, revoked.link.link_id, by="desk")
     changed = artist.signed.token.replace(artist.decided.decision_id, other.decision_id)
     client, pages = artist.stranger(), []
     for token in (changed, revoked.token, "x", "%00", "a" * 5_000, artist.signed.token + "x"):

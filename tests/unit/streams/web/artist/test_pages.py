@@ -4,7 +4,7 @@ import pytest
 import structlog
 
 from streams.media.kept_audio import Arriving
-from streams.services import artist_links
+from streams.services import signed_links
 from tests.support.artists import Artist, link_to
 from tests.support.stories import hear, tell
 
@@ -53,7 +53,7 @@ def test_a_failure_is_logged_without_the_link(
     def broken(*_: object) -> None:
         raise RuntimeError("it broke")
 
-    monkeypatch.setattr(artist_links, "open_link", broken)
+    monkeypatch.setattr(signed_links, "open_link", broken)
     with structlog.testing.capture_logs() as logs:
         answer = artist.stranger().get(f"/artist/open/{artist.signed.token}")
     assert answer.status_code == 500
