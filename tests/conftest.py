@@ -19,7 +19,8 @@ os.environ.setdefault("TORCH_DEVICE_BACKEND_AUTOLOAD", "0")
 
 # Fixtures of several folders: the ledger on both databases, a console over it.
 pytest_plugins = [
-    f"tests.support.{name}" for name in ("console", "databases", "patches", "artists")
+    f"tests.support.{name}"
+    for name in ("console", "databases", "patches", "artists", "rightsholders")
 ]
 
 # Files that take minutes, longest first; the rest of the pipeline's follow, then all others.
