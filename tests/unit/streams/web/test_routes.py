@@ -22,6 +22,7 @@ from streams.web.api.app import MODULES
 from streams.web.api.callers import Needs as KeyNeeds
 from streams.web.artist import api as artist_api
 from streams.web.artist import pages as artist_pages
+from streams.web.artist import rights_api, rights_pages
 from streams.web.artist.guests import ByCookie, ByToken
 from streams.web.console.app import PAGES
 from streams.web.console.auth import Needs
@@ -41,6 +42,7 @@ VALUES = {
     "decision_id": "dec_1", "appeal_id": "apl_1", "webhook_id": "whk_1", "ending": "png",
     "dead_letter_id": "ddl_1", "user_id": "usr_1", "key_id": "key_1", "token": "x",
     "link_id": "lnk_1", "file_id": "fil_1", "statement_id": "sor_1",
+    "rightsholder_id": "rho_1", "request_id": "rrq_1",
 }  # fmt: skip
 
 
@@ -100,14 +102,19 @@ def test_nothing_else_is_served(console: Console) -> None:
             assert isinstance(route, APIRoute), route
             pages_ |= {(method, route.path) for method in route.methods or ()}
     assert mounts.keys() == {"/v1", "/static", "/artist/static"}
-    assert pages_ == set(PAGE_ROUTES) | OPEN | set(of_guests(artist_pages, ByCookie))
+    assert pages_ == (
+        set(PAGE_ROUTES)
+        | OPEN
+        | set(of_guests(artist_pages, ByCookie))
+        | set(of_guests(rights_pages, ByCookie))
+    )
     of_api = set()
     for route in served(mounts["/v1"].routes):  # type: ignore[attr-defined] # an application
         if isinstance(route, APIRoute):
             of_api |= {(method, route.path) for method in route.methods or ()}
         else:
             assert (route.path, route.methods) == ("/openapi.json", {"GET", "HEAD"})
-    by_link = set(of_guests(artist_api, ByToken))
+    by_link = set(of_guests(artist_api, ByToken)) | set(of_guests(rights_api, ByToken))
     assert of_api == {(method, path) for method, path, _ in _api()} | by_link
 
 
