@@ -119,6 +119,11 @@ REQUESTS: Final[Mapping[str, tuple[str, ...]]] = {
         *("no_statement", "bad_grounds", "nothing_to_object"),
         *("bad_kind", "bad_content", "too_many_files"),
     ),
+    "Rightsholders": (
+        *("bad_rightsholder", "no_such_rightsholder", "not_theirs", "no_such_choice"),
+        *("bad_choice", "bad_day", "bad_territory", "no_proof", "no_such_request"),
+        *("changed_meanwhile", "other_rightsholder"),
+    ),
     "Delivery of statements": (
         *("bad_address", "bad_language", "no_such_address", "no_such_statement", "mail_refused"),
     ),

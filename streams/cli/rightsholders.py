@@ -60,7 +60,7 @@ def link(
     by: opt.By = "",
     state: opt.StateOption = HERE,
 ) -> None:
-    """Print a new link to the page of a rightsholder; `earmark links revoke` ends it."""
+    """Print a new link to the page of a rightsholder."""
     from streams.services import rightsholders
     from streams.services.signed_links import LinkSigner
 
@@ -84,8 +84,10 @@ def requests(
     states = ("in_force", "refused", "withdrawn") if ended else ("waiting",)
     for row in rightsholders.requests(ledger_of(state), states, None, LISTED).rows:
         asked = RightsRequest.of(row)
-        echo(f"{asked.request_id} {asked.rightsholder_id} {asked.state}: "
-             f"{shown(asked, 'en').sentence}")  # fmt: skip
+        page = shown(asked, "en")
+        echo(f"{asked.request_id} {asked.rightsholder_id} {asked.state}: {page.sentence}")
+        if page.about:
+            echo(f"  {page.about}")
         if asked.state == "waiting" and asked.preview is not None:
             preview = asked.preview
             echo(f"  about {preview.tracks} tracks, {preview.different} decided otherwise")

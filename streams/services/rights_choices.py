@@ -145,9 +145,9 @@ def is_choice(change: RightsChanged, rightsholder_id: str) -> bool:
     return own and entry is not None and entry.permission != "revoked"
 
 
-def evidence_of(standing: str, files: Sequence[str]) -> str:
-    """Return the hash of a proof of standing: its text, and the hashes of its files."""
-    return sha256("\n".join((standing, *sorted(files))).encode()).hexdigest()
+def evidence_of(proof: str, files: Sequence[str]) -> str:
+    """Return the hash of a proof of authority: its text, and the hashes of its files."""
+    return sha256("\n".join((proof, *sorted(files))).encode()).hexdigest()
 
 
 def changes_of(

@@ -37,12 +37,12 @@ MOST_A_DAY: Final = 100
 
 
 def draft(
-    ledger: Ledger, bundle: Bundle, link: RightsholderLink, choice: Choice, standing: str
+    ledger: Ledger, bundle: Bundle, link: RightsholderLink, choice: Choice, proof: str
 ) -> RightsRequest:
     """Make a draft of a choice, with what it would change; it takes the place of an earlier one.
 
     Raises:
-        BadChoice: the proof of standing is missing, or the choice is not possible.
+        BadChoice: the proof of authority is missing, or the choice is not possible.
     """
     now = datetime.now(UTC)
     with ledger.reading() as connection:
@@ -50,12 +50,12 @@ def draft(
         theirs, _ = rightsholders.holdings(connection, holder)
         known = store.versions(connection, rights_choices.entry_ids(choice, holder.rightsholder_id))
         files = _unsent(connection, link)
-    if not standing.strip() and not files:
+    if not proof.strip() and not files:
         detail = N_("Say why you may decide this, or hand in a file that shows it.")
-        raise BadChoice("no_standing", detail)
+        raise BadChoice("no_proof", detail)
     changes = rights_choices.changes_of(choice, holder, known, by=link.link_id, at=now)
     shown = preview(ledger, bundle, changes, theirs.recording, now)
-    row = _row(link, "choice", "draft", standing, now)
+    row = _row(link, "choice", "draft", proof, now)
     row |= {"choice": choice.model_dump_json(), "preview": shown.model_dump_json()}
     about = {"tracks": shown.tracks, "different": shown.different, "request": row["request_id"]}
     entry = audit.Entry(link.link_id, "rights_choice_previewed", link.rightsholder_id, about)
@@ -152,7 +152,7 @@ def ask_erasure(ledger: Ledger, link: RightsholderLink, why: str) -> RightsReque
 
 
 def _row(
-    link: RightsholderLink, kind: str, state: State, standing: str, now: datetime
+    link: RightsholderLink, kind: str, state: State, proof: str, now: datetime
 ) -> dict[str, Any]:
     return {
         "request_id": new_id("rrq"),
@@ -160,7 +160,7 @@ def _row(
         "link_id": link.link_id,
         "kind": kind,
         "state": state,
-        "standing": standing.strip()[: rights_choices.MOST_TEXT],
+        "proof": proof.strip()[: rights_choices.MOST_TEXT],
         "made_at": now,
         "changed_at": now,
     }

@@ -39,7 +39,7 @@ class RightsRequest:
     state: State
     choice: Choice | None
     preview: Preview | None
-    standing: str
+    proof: str
     made_at: datetime
     changed_at: datetime
     decided_by: str | None
@@ -153,7 +153,7 @@ def _changes(
     known = store.versions(connection, rights_choices.entry_ids(choice, holder.rightsholder_id))
     rows = file_store.of_owner(connection, {"rightsholder_id": holder.rightsholder_id})
     files = [row.sha256 for row in rows if row.appeal_id == request.request_id]
-    evidence = rights_choices.evidence_of(request.standing, files)
+    evidence = rights_choices.evidence_of(request.proof, files)
     return rights_choices.changes_of(
         *(choice, holder, known), by=by, at=now, evidence=evidence, verified=verified
     )

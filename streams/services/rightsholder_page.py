@@ -12,7 +12,6 @@ from streams.contract.records.rights import WORLDWIDE, RightsChanged, RightsEntr
 from streams.contract.translations import N_, translated
 from streams.policy.registry import Key, status_of
 from streams.services import rights_choices, rights_requests, rightsholder_words, rightsholders
-from streams.services.rights_choices import Permission
 from streams.services.rights_requests import RightsRequest
 from streams.services.rightsholders import KINDS, Holdings, Kind
 from streams.services.signed_links import LinkRefused, RightsholderLink
@@ -41,7 +40,7 @@ class Thing(BaseModel):
     held: int = 0
 
 
-class StandingChoice(BaseModel):
+class CurrentChoice(BaseModel):
     """An entry of the registry that they grant; ``own``: it can be taken back on the page."""
 
     entry_id: str
@@ -58,16 +57,20 @@ class StandingChoice(BaseModel):
 
 
 class Asked(BaseModel):
-    """A request; ``sentence``: what is asked for, ``changes``: what it would change."""
+    """A request; ``sentence``: what is asked for, ``about``: of what, where and when.
+
+    ``changes``: what it would change.
+    """
 
     request_id: str
     kind: str
     state: str
     state_text: str
     sentence: str
+    about: str
     changes: list[str]
     own_recordings: list[str]
-    standing: str
+    proof: str
     reasons: str | None
     made_at: datetime
     valid_from: date | None
@@ -82,7 +85,7 @@ class RightsholderPage(BaseModel):
     party_id: str
     name: str
     things: list[Thing]
-    choices: list[StandingChoice]
+    choices: list[CurrentChoice]
     requests: list[Asked]
     needs_approval: bool
 
@@ -103,20 +106,20 @@ def content(
         asked = [
             RightsRequest.of(row) for row in store.requests_of(connection, holder.rightsholder_id)
         ]
-        mine = things(connection, theirs, language)
+        listed = things(connection, theirs, language)
     now = datetime.now(UTC)
-    standing = [
-        _standing(change, entry, holder.rightsholder_id, language, now)
+    current = [
+        _current(change, entry, holder.rightsholder_id, language, now)
         for change in entries
         if (entry := change.entry) is not None
     ]
-    kept = [one for one in standing if one.permission != "revoked"]
+    kept = [one for one in current if one.permission != "revoked"]
     return RightsholderPage(
         language=language,
         rightsholder_id=holder.rightsholder_id,
         party_id=holder.party_id,
         name=holder.name,
-        things=mine,
+        things=listed,
         choices=sorted(kept, key=lambda one: (not one.own, one.name))[:MOST_SHOWN],
         requests=[shown(one, language) for one in asked if one.state != "draft"][:MOST_SHOWN],
         needs_approval=approval,
@@ -153,15 +156,15 @@ def _key(thing: tuple[Kind, str]) -> Key:
     return KEYS[thing[0]], thing[1].casefold()
 
 
-def _standing(
+def _current(
     change: RightsChanged, entry: RightsEntry, rightsholder_id: str, language: str, now: datetime
-) -> StandingChoice:
+) -> CurrentChoice:
     kind, name = rights_choices.about_of(change)
     words = rightsholder_words
     anywhere = WORLDWIDE if WORLDWIDE in entry.territories else entry.territories[0]
     uses = rights_choices.chosen_of(entry)
     more = [use.replace("_", " ") for use in entry.uses if use in ("generate", "distribute_output")]
-    return StandingChoice(
+    return CurrentChoice(
         entry_id=change.entry_id,
         kind_text=translated(language, words.KINDS[kind]),
         name=name or entry.agreement_id,
@@ -186,9 +189,10 @@ def shown(request: RightsRequest, language: str) -> Asked:
         state=request.state,
         state_text=translated(language, words.STATES[request.state]),
         sentence=_sentence(request, language),
+        about=_about(request, language),
         changes=words.changes(language, preview) if preview is not None else [],
         own_recordings=list(preview.own) if preview is not None else [],
-        standing=request.standing,
+        proof=request.proof,
         reasons=request.reasons,
         made_at=request.made_at,
         valid_from=choice.valid_from if choice is not None else None,
@@ -200,10 +204,15 @@ def _sentence(request: RightsRequest, language: str) -> str:
     words, choice = rightsholder_words, request.choice
     if choice is None:
         return translated(language, N_("Erase what is stored about you"))
-    permission: Permission = choice.permission
     uses = words.uses(language, choice.uses)
+    return translated(language, words.CHOSEN[choice.permission], uses=uses)
+
+
+def _about(request: RightsRequest, language: str) -> str:
+    words, choice = rightsholder_words, request.choice
+    if choice is None:
+        return ""
     parts = [
-        translated(language, words.CHOSEN[permission], uses=uses),
         f"{translated(language, words.KINDS[choice.kind])}: {choice.name}",
         words.territories(language, choice.territories),
         words.period(language, choice.valid_from, choice.valid_until),

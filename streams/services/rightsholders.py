@@ -2,7 +2,7 @@
 
 A rightsholder is a party of the rights registry, by its id. A desk that knows the party names its
 recordings, voices, artist names and catalogues; what the registry holds as granted by the party
-comes beside. Nobody can choose about anything else.
+comes beside. They cannot choose about anything else.
 """
 
 from collections.abc import Mapping

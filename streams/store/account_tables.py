@@ -165,7 +165,7 @@ RIGHTS_REQUESTS: Final = _table(
     ids("request_id"),
     words("rightsholder_id", "link_id", "kind", "state"),
     optional("choice", "preview"),  # JSON
-    words("standing"),
+    words("proof"),
     moments("made_at", "changed_at"),
     optional("decided_by", "reasons", "entries"),
 )

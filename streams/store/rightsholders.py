@@ -126,7 +126,7 @@ def entries_of(connection: Connection, party_id: str) -> list[RightsChanged]:
 def histories(connection: Connection, party_id: str) -> list[list[RightsChanged]]:
     """Return all versions of the entries of which any names a party as its grantor.
 
-    Found by the text of the records, which are JSON of whoever sent them, and then read.
+    Found by the text of the records, which are JSON of any producer, and then read.
     """
     texts = {orjson.dumps(party_id).decode(), json.dumps(party_id)}
     named = or_(*(RIGHTS.c.record.contains(text, autoescape=True) for text in texts))
@@ -169,27 +169,27 @@ def uploads_of(connection: Connection, isrcs: Collection[str], limit: int) -> li
 
 def isrcs_of(connection: Connection, track_ids: Collection[str]) -> dict[str, str]:
     """Return the ISRCs of tracks, where their uploads name one."""
-    found: dict[str, str] = {}
+    isrcs: dict[str, str] = {}
     for some in chunks(track_ids):
         columns = UPLOADS.c.track_id, UPLOADS.c.isrc
         rows = select(*columns).where(UPLOADS.c.track_id.in_(some), UPLOADS.c.isrc.is_not(None))
-        found.update((row.track_id, row.isrc) for row in connection.execute(rows))
-    return found
+        isrcs.update((row.track_id, row.isrc) for row in connection.execute(rows))
+    return isrcs
 
 
 def tracks_by_key(connection: Connection, keys: Iterable[Key], limit: int) -> dict[Key, set[str]]:
     """Return the tracks that each name leads to; at most ``limit`` rows are read."""
-    found: dict[Key, set[str]] = {}
+    tracks: dict[Key, set[str]] = {}
     for some in chunks(set(keys)):
         named = tuple_(SUBJECTS.c.kind, SUBJECTS.c.name).in_(some)
         columns = SUBJECTS.c.kind, SUBJECTS.c.name, SUBJECTS.c.track_id
         for row in connection.execute(select(*columns).where(named).limit(limit)):
-            found.setdefault((row.kind, row.name), set()).add(row.track_id)
-    return found
+            tracks.setdefault((row.kind, row.name), set()).add(row.track_id)
+    return tracks
 
 
 def held(connection: Connection, track_ids: Collection[str]) -> set[str]:
-    """Return the tracks that their current decision holds back, whoever looks or has looked."""
+    """Return the tracks that their current decision holds back."""
     names = ("track_id", "decision_id", "uploaded_at", "recorded_at", *HOLDING)
     current: dict[str, Any] = {}
     for some in chunks(track_ids):

@@ -1,11 +1,13 @@
 """The console as people use it: a real broker, all processes, a real browser."""
 
+import json
 import os
 import re
 import signal
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -303,6 +305,83 @@ def test_a_musician_is_wrongly_marked_objects_on_a_phone_and_is_right(
     lea.get_by_role("button", name="Revoke").first.click()
     artist.reload()
     expect(artist.get_by_role("alert")).to_contain_text("funktioniert nicht")
+
+
+def test_a_singer_refuses_the_imitation_of_her_voice_on_a_phone(
+    installation: Installation, browser: Browser, admin: Page
+) -> None:
+    """From the link to the end: the page, the desk, and an upload with her voice that is held."""
+    admin.goto(f"{installation.address}/rightsholders")
+    form = admin.locator("form[action='/rightsholders']")
+    form.locator("[name=party_id]").fill("P-VERA")
+    form.locator("[name=name]").fill("Vera Voice")
+    form.locator("[name=voice]").fill("Vera Voice")
+    form.get_by_role("button", name="Save").click()
+    admin.get_by_role("button", name="Make a link").click()
+    link = admin.locator(".secret").inner_text()
+
+    phone = {"width": 390, "height": 844}
+    vera, complaints = watched(browser, viewport=phone, has_touch=True, is_mobile=True)
+    vera.goto(link)
+    expect(vera.locator("h1")).to_have_text("Vera Voice")
+    expect(vera.locator("main")).to_contain_text("No recording here names it.")
+    assert link.rpartition(".")[2] not in vera.url
+    assert faults_of(vera) == []
+    fits = "document.documentElement.scrollWidth <= innerWidth"
+    assert vera.evaluate(fits), "it is too wide"
+    vera.get_by_role("link", name="Choose what may be done").click()
+    vera.get_by_label("Imitation of the voice").check()
+    vera.get_by_label("I refuse it").check()
+    vera.get_by_label("Why may you decide this?").first.fill("It is my voice. <img src=x>")
+    paper = {"name": "identity.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.7"}
+    vera.locator("#files-choose").set_input_files(paper)  # type: ignore[arg-type]
+    vera.get_by_role("button", name="See what it would change").click()
+    expect(vera.locator(".headline")).to_contain_text("Refuse: Imitation of the voice")
+    assert faults_of(vera) == []
+    vera.get_by_role("button", name="Yes, confirm it").click()
+    expect(vera.get_by_role("status")).to_contain_text("We have it. A person looks at it")
+
+    admin.goto(f"{installation.address}/rightsholders")
+    admin.get_by_role("link", name=re.compile("Refuse: Imitation")).click()
+    expect(admin.locator("main")).to_contain_text("It is my voice. <img src=x>")
+    with admin.expect_download() as download:
+        admin.get_by_role("link", name="Download").click()
+    assert download.value.path().read_bytes() == b"%PDF-1.7"
+    assert faults_of(admin) == []
+    admin.get_by_role("button", name="Approve it").click()
+    expect(admin.get_by_role("status")).to_contain_text("Approved")
+
+    admin.goto(f"{installation.address}/admin/keys")
+    admin.get_by_label("What for").fill("ingest")
+    admin.get_by_role("button", name="Make it").click()
+    key = {"Authorization": f"Bearer {admin.locator('.secret').inner_text()}"}
+    sample = installation.sample("northern-line")
+    content = {"name": sample.name, "mimeType": "audio/mpeg", "buffer": sample.read_bytes()}
+    about = {"title": "In her voice", "voice": {"depicted": "VERA VOICE"}}
+    uploads = f"{installation.address}/v1/uploads"
+    api = browser.new_context(extra_http_headers=key).request
+    sent = api.post(uploads, multipart={"metadata": json.dumps(about), "file": content})  # type: ignore[dict-item]
+    assert sent.ok, sent.text()
+    begun, held = time.monotonic(), vera.get_by_text("Recordings here: 1. Held back: 1.")
+    while not held.is_visible():
+        assert time.monotonic() < begun + PATIENCE_S, vera.locator("main").inner_text()
+        vera.wait_for_timeout(500)
+        vera.reload()
+    track_id = sent.json()["track_id"]
+    (decided,) = api.get(f"{installation.address}/v1/tracks/{track_id}/decisions").json()["items"]
+    assert decided["actions"]["availability"] == "hold", "a person decides whether it goes"
+    admin.goto(f"{installation.address}/queue")
+    expect(admin.locator("main")).to_contain_text("In her voice")
+    vera.get_by_role("link", name="Deutsch").click()
+    expect(vera.locator("main")).to_contain_text("Es gilt.")
+    expect(vera.locator("main")).to_contain_text("Abgelehnt: Nachbildung der Stimme")
+    assert faults_of(vera) == []
+    assert vera.evaluate(fits), "it is too wide"
+    with vera.expect_download() as download:
+        vera.get_by_role("link", name="Alles herunterladen").click()
+    with zipfile.ZipFile(download.value.path()) as held_data:
+        assert [one.partition("-")[2] for one in held_data.namelist()[1:]] == ["identity.pdf"]
+    assert complaints == []
 
 
 def faults_of(page: Page) -> list[str]:

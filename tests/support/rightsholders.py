@@ -38,7 +38,7 @@ def link(ledger: Ledger, party: str = "P-7", **named: tuple[str, ...]) -> Rights
 
 
 def imitation(ledger: Ledger, track_id: str = "T-V", **upload: Any) -> TrackDecided:
-    """Deliver and decide a track that declares the voice; nobody has consented."""
+    """Deliver and decide a track that declares the voice, without consent."""
     declared = Declaration(contains_ai="All")
     voice = VoiceClaim(depicted=VOICE.upper())
     decided, _ = tell(ledger, track_id, declared=declared, voice=voice, **upload)
@@ -109,7 +109,7 @@ class Singer:
         """Send the form of a choice as the page does."""
         data = {
             **{"csrf": self.csrf, "thing": f"voice:{VOICE}", "use": "voice_replica"},
-            **{"permission": "refuse", "standing": "I am Vera."},
+            **{"permission": "refuse", "proof": "I am Vera."},
         }
         files: Any = {"file": file}
         return client.post(f"{self.path}/choose", data=data | fields, files=files)

@@ -63,7 +63,7 @@ class AskedOfDesk(BaseModel):
     state: str
     choice: dict[str, Any] | None
     preview: dict[str, Any] | None
-    standing: str
+    proof: str
     made_at: datetime
     changed_at: datetime
     reasons: str | None

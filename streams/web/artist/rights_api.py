@@ -77,7 +77,7 @@ async def choose(guest: RightsApiGuest, lang: Language = None) -> Asked:
     "/rightsholder/choices/{entry_id}/take-back",
     status_code=201,
     responses=WRITE,
-    openapi_extra=handing_in.files_form("standing", names=("standing",)),
+    openapi_extra=handing_in.files_form("proof", names=("proof",)),
     max_body_size=FILE_BYTES,
 )
 async def take_back(guest: RightsApiGuest, entry_id: Id, lang: Language = None) -> Asked:

@@ -1,4 +1,4 @@
-"""What rightsholders hand in, by the page or by the API: choices with a proof of standing."""
+"""What rightsholders hand in, by the page or by the API: choices with a proof of authority."""
 
 from typing import Final
 
@@ -11,7 +11,7 @@ from streams.web.artist.handing_in import Act
 
 FIELDS: Final = (
     *("kind", "name", "use", "permission", "territories", "valid_from", "valid_until"),
-    *("condition", "standing"),
+    *("condition", "proof"),
 )
 
 
@@ -33,8 +33,8 @@ def choose(guest: Guest[RightsholderLink], form: HandedIn) -> RightsRequest:
         valid_until=form.text("valid_until", 20),
         condition=form.text("condition"),
     )
-    standing = form.text("standing")
-    return rights_drafts.draft(resources.ledger, resources.policy(), guest.link, choice, standing)
+    proof = form.text("proof")
+    return rights_drafts.draft(resources.ledger, resources.policy(), guest.link, choice, proof)
 
 
 def take_back(entry_id: str) -> Act[RightsholderLink, RightsRequest]:
@@ -44,7 +44,7 @@ def take_back(entry_id: str) -> Act[RightsholderLink, RightsRequest]:
         resources = guest.resources
         choice = rights_drafts.take_back(resources.ledger, guest.link, entry_id)
         return rights_drafts.draft(
-            resources.ledger, resources.policy(), guest.link, choice, form.text("standing")
+            resources.ledger, resources.policy(), guest.link, choice, form.text("proof")
         )
 
     return act

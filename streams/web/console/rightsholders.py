@@ -140,7 +140,7 @@ def erase(rightsholder_id: Id, visitor: CanManageRights, form: auth.Form) -> Res
 
 @router.get("/rights-requests/{request_id}")
 def look(request_id: Id, visitor: CanManageRights) -> Response:
-    """Show a request: the proof of standing, and what it would change now."""
+    """Show a request: the proof of authority, and what it would change now."""
     return _request(visitor, request_id)
 
 
@@ -193,7 +193,7 @@ def refuse(request_id: Id, visitor: CanManageRights, form: auth.Form) -> Respons
 
 @router.get("/rights-requests/files/{file_id}")
 def download(file_id: Id, visitor: CanManageRights) -> Response:
-    """Return a file of a proof of standing, as a download that no browser opens by itself."""
+    """Return a file of a proof of authority, as a download that no browser opens by itself."""
     resources = visitor.views("rights_file_opened", file_id)
     try:
         file, source = appeal_files.reading(

@@ -23,7 +23,7 @@ def upgrade() -> None:
         *ids("request_id"),
         *words("rightsholder_id", "link_id", "kind", "state"),
         *optional("choice", "preview"),
-        *words("standing"),
+        *words("proof"),
         *moments("made_at", "changed_at"),
         *optional("decided_by", "reasons", "entries"),
     )

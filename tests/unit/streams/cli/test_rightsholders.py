@@ -34,7 +34,7 @@ def test_a_desk_works_by_commands(state: Path, monkeypatch: pytest.MonkeyPatch) 
     assert "is approved: rgt_" in run(noun, "approve", first.request_id, *at)
     second = waiting(ledger, opened, permission="grant")
     run(noun, "refuse", second.request_id, "--why", "We know no Vera.", *at)
-    assert len(run(noun, "requests", "--ended", *at).splitlines()) == 2
+    assert run(noun, "requests", "--ended", *at).count("rrq_") == 2
     run(noun, "approve", second.request_id, *at, code=1)
     out = state / "held.zip"
     assert run(noun, "export", holder[1], str(out), *at) == f"{out}: held.json and 0 files\n"

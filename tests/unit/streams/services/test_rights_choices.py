@@ -86,12 +86,12 @@ def test_what_is_taken_back_is_revoked_and_nothing_else_can_be() -> None:
     assert (after.version, after.entry.permission) == (2, "revoked")
     foreign = agreement()
     other = back.model_copy(update={"entry_id": foreign.entry_id})
-    for one in (known, {foreign.entry_id: foreign}, {after.entry_id: after}):
+    for entries in (known, {foreign.entry_id: foreign}, {after.entry_id: after}):
         with pytest.raises(BadChoice, match="no such choice"):
-            rights_choices.changes_of(other, HOLDER, one, by="desk", at=DECIDED_AT)
+            rights_choices.changes_of(other, HOLDER, entries, by="desk", at=DECIDED_AT)
 
 
-def test_the_proof_of_standing_has_one_hash() -> None:
-    one = rights_choices.evidence_of("I am Vera.", ["b" * 64, "a" * 64])
-    assert one == rights_choices.evidence_of("I am Vera.", ["a" * 64, "b" * 64])
-    assert one != rights_choices.evidence_of("I am Vera.", ["a" * 64])
+def test_the_proof_has_one_hash() -> None:
+    digest = rights_choices.evidence_of("I am Vera.", ["b" * 64, "a" * 64])
+    assert digest == rights_choices.evidence_of("I am Vera.", ["a" * 64, "b" * 64])
+    assert digest != rights_choices.evidence_of("I am Vera.", ["a" * 64])

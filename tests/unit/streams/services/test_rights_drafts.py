@@ -19,7 +19,7 @@ def refused(reason: str) -> "pytest.RaisesExc[BadChoice]":
 def test_a_choice_is_shown_confirmed_and_waits(ledger: Ledger) -> None:
     imitation(ledger)
     opened = link(ledger)
-    with refused("no_standing"):
+    with refused("no_proof"):
         rights_drafts.draft(ledger, POLICY, opened, choice(), " ")
     first = rights_drafts.draft(ledger, POLICY, opened, choice("grant"), "I am Vera.")
     draft = rights_drafts.draft(ledger, POLICY, opened, choice(), "I am Vera.")

@@ -33,7 +33,8 @@ def test_the_page_has_what_is_theirs_chosen_and_asked_for(ledger: Ledger) -> Non
     assert page(ledger, opened).requests == [], "a draft is not asked for yet"
     asked = waiting(ledger, opened)
     (request,) = page(ledger, opened).requests
-    assert request.sentence.startswith("Refuse: Imitation of the voice · Voice: Vera Voice")
+    assert request.sentence == "Refuse: Imitation of the voice"
+    assert request.about.startswith("Voice: Vera Voice · Everywhere · from ")
     assert "T-V" not in request.model_dump_json()
     rights_requests.approve(ledger, asked.request_id, by="usr_1")
     shown = page(ledger, opened, "de")

@@ -76,7 +76,7 @@ def test_a_statement_is_mailed_once_however_often_the_server_was_away(ledger: Le
     assert statement.texts["en"] in content
     (url,) = [line for line in content.splitlines() if line.startswith("https://music.example")]
     opened = open_link(ledger, SIGNER, url.rpartition("/")[2])
-    assert opened.decision_id == statement.decision_id
+    assert opened.about == statement.decision_id
     row = rows(ledger)["T-1"]
     assert (row["state"], row["attempts"], row["receipt"]) == ("delivered", 2, "queued as 1")
     assert (row["address"], row["distributor"], row["error"]) == (TO, "D-1", None)

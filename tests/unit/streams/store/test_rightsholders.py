@@ -16,7 +16,7 @@ NOW = datetime(2026, 11, 30, 12, 0, tzinfo=UTC)
 def request(number: int, **values: Any) -> dict[str, Any]:
     made = {
         "request_id": f"rrq_{number}", "rightsholder_id": "rho_1", "link_id": "lnk_1",
-        "kind": "choice", "state": "draft", "standing": "mine",
+        "kind": "choice", "state": "draft", "proof": "mine",
         "made_at": NOW + timedelta(hours=number), "changed_at": NOW,
     }  # fmt: skip
     return made | values
@@ -24,8 +24,8 @@ def request(number: int, **values: Any) -> dict[str, Any]:
 
 def test_requests_are_counted_changed_and_listed(ledger: Ledger) -> None:
     with ledger.transaction() as connection:
-        for one in (request(1), request(2, state="waiting"), request(3, link_id="lnk_2")):
-            rightsholders.add_request(connection, one)
+        for made in (request(1), request(2, state="waiting"), request(3, link_id="lnk_2")):
+            rightsholders.add_request(connection, made)
         assert rightsholders.count_requests(connection, "rho_1", "draft") == 2
         assert rightsholders.remove_drafts(connection, NOW + timedelta(days=1), link_id="lnk_1")
         assert rightsholders.remove_drafts(connection, NOW) == 0
@@ -39,21 +39,21 @@ def test_requests_are_counted_changed_and_listed(ledger: Ledger) -> None:
 
 
 def test_entries_are_found_by_their_grantor_whatever_their_text(ledger: Ledger) -> None:
-    mine = agreement(grantor={"party_id": 'Ä"%_', "name": "P-2"})
+    entry = agreement(grantor={"party_id": 'Ä"%_', "name": "P-2"})
     other = agreement(grantor={"party_id": "P-2", "name": 'Ä"%_'}, agreement_id="AGR-2")
-    sold = mine.model_copy(update={"version": 2, "entry": other.entry})
+    sold = entry.model_copy(update={"version": 2, "entry": other.entry})
     project(
-        ledger, [message(topics.RIGHTS_CHANGED, one, at) for at, one in enumerate((mine, other))]
+        ledger, [message(topics.RIGHTS_CHANGED, one, at) for at, one in enumerate((entry, other))]
     )
     with ledger.reading() as connection:
-        assert rightsholders.entries_of(connection, 'Ä"%_') == [mine]
+        assert rightsholders.entries_of(connection, 'Ä"%_') == [entry]
         assert rightsholders.entries_of(connection, "P-2") == [other]
         assert rightsholders.entries_of(connection, "%") == []
     project(ledger, [message(topics.RIGHTS_CHANGED, sold, 2)])
     with ledger.reading() as connection:
         assert rightsholders.entries_of(connection, 'Ä"%_') == [], "it is of another now"
         assert [len(one) for one in rightsholders.histories(connection, 'Ä"%_')] == [2]
-        assert rightsholders.versions(connection, [mine.entry_id])[mine.entry_id] == sold
+        assert rightsholders.versions(connection, [entry.entry_id])[entry.entry_id] == sold
 
 
 def test_tracks_that_are_held_are_those_of_current_decisions(ledger: Ledger) -> None:

@@ -9,7 +9,7 @@ from tests.support.rightsholders import VOICE, Singer, imitation, singer_of
 
 CHOICE = {
     **{"kind": "voice", "name": VOICE, "use": ["voice_replica", "train"]},
-    **{"permission": "refuse", "standing": "I am Vera."},
+    **{"permission": "refuse", "proof": "I am Vera."},
 }
 NO_FILE: Any = {"file": ("", b"")}
 
@@ -19,7 +19,7 @@ def test_the_api_does_what_the_page_does(singer: Singer) -> None:
     program = singer.program()
     page = program.get("rightsholder", params={"lang": "de"}).json()
     assert (page["name"], page["things"][0]["kind_text"]) == ("Vera", "Stimme")
-    missing = program.post("rightsholder/choices", data=CHOICE | {"standing": ""}, files=NO_FILE)
+    missing = program.post("rightsholder/choices", data=CHOICE | {"proof": ""}, files=NO_FILE)
     assert (missing.status_code, missing.json()["code"]) == (422, "not_received")
     made = program.post("rightsholder/choices", data=CHOICE, files=NO_FILE)
     assert made.status_code == 201, made.text

@@ -13,7 +13,7 @@ def test_a_thing_is_named_by_the_page_or_by_a_program(singer: Singer) -> None:
         assert singer.choose(client, thing=wrong).status_code == 422, wrong
     unknown = client.post(
         f"{singer.path}/take-back/rgt_none",
-        data={"csrf": singer.csrf, "standing": "x"},
+        data={"csrf": singer.csrf, "proof": "x"},
         files={"file": ("", b"")},
     )
     assert (unknown.status_code, "There is no such choice" in unknown.text) == (422, True)

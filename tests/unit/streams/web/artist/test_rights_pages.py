@@ -28,15 +28,15 @@ def test_a_choice_is_shown_confirmed_and_approved(singer: Singer) -> None:
     for text in ("Vera Voice", "Recordings here: 1. Held back: 1.", "Nothing is entered."):
         assert text in page.text, text
     assert "Of another" not in page.text
-    wrong = singer.choose(client, standing="", use="generate")
+    wrong = singer.choose(client, proof="", use="generate")
     assert wrong.status_code == 422
     assert "Choose at least one use" in wrong.text
     drafted = singer.choose(client, ("contract.pdf", b"%PDF-1.7"), territories="de, at")
     assert drafted.status_code == 303, drafted.text
     confirm = drafted.headers["location"]
     shown = client.get(confirm).text
-    for text in ("Refuse: Imitation of the voice", "Austria, Germany", "contract.pdf",
-                 "Decided otherwise: 1.", "A person checks it before it takes effect."):  # fmt: skip
+    texts = ("Refuse: Imitation of the voice", "Austria, Germany", "contract.pdf")
+    for text in (*texts, "Decided otherwise: 1.", "A person checks it before it takes effect."):
         assert text in shown, text
     assert "Of another" not in shown
     assert client.post(confirm, data={"csrf": "wrong"}).status_code == 403
@@ -57,7 +57,7 @@ def test_a_choice_is_shown_confirmed_and_approved(singer: Singer) -> None:
     entry_id = page_text.partition("/take-back/")[2].partition('"')[0]
     back = client.post(
         f"{singer.path}/take-back/{entry_id}",
-        data={"csrf": singer.csrf, "standing": "I am Vera."},
+        data={"csrf": singer.csrf, "proof": "I am Vera."},
         files={"file": ("", b"")},
     )
     assert "Take back what you chose" in client.get(back.headers["location"]).text
@@ -122,7 +122,7 @@ def test_hostile_names_and_texts_are_no_markup(opened: Callable[..., Console], u
     singer = singer_of(opened(url, link_key="k" * 40), voice=("<script>alert(1)</script>\u202e",))
     client = singer.browser()
     text: dict[str, Any] = {"thing": "voice:<script>alert(1)</script>\u202e"}
-    drafted = singer.choose(client, standing="<img src=x>\u202e", **text)
+    drafted = singer.choose(client, proof="<img src=x>\u202e", **text)
     page = client.get(drafted.headers["location"]).text + client.get(singer.path).text
     for hostile in ("<script>alert", "<img src=x", "\u202e"):
         assert hostile not in page
