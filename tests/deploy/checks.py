@@ -7,6 +7,7 @@ on each rule here to notice.
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import cache
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any, Final
@@ -217,10 +218,9 @@ def _of_environment(
             variables[key] = str(files / Path(value).name)
     if (link_key := PREFIX + "LINK_KEY") in variables:
         variables[link_key] *= 8  # a short one would be refused
-    try:
-        settings = Settings.from_env(variables)
-    except SettingsError as error:
-        yield f"{name}: {error}"
+    settings = _settings(frozenset(variables.items()))
+    if isinstance(settings, SettingsError):
+        yield f"{name}: {settings}"
         return
     if (settings.metrics_host, settings.metrics_port) != ("0.0.0.0", PORT):  # noqa: S104
         yield f"{name}: probes cannot reach it"
@@ -236,6 +236,15 @@ def _of_environment(
         setting = variable["name"].removeprefix(PREFIX).lower()
         if setting in set(SECRETS) - set(used):
             yield f"{name}: has the secret {setting}, which it does not use"
+
+
+@cache
+def _settings(variables: frozenset[tuple[str, str]]) -> Settings | SettingsError:
+    """Return what a process reads; workloads of a rendering have nearly the same variables."""
+    try:
+        return Settings.from_env(dict(variables))
+    except SettingsError as error:
+        return error
 
 
 def _of_selectors(objects: Sequence[Object]) -> Iterator[str]:
@@ -347,13 +356,9 @@ def _of_monitoring(objects: Sequence[Object]) -> Iterator[str]:
             yield f"PodMonitor {name}: asks at the wrong place"
         if [rule["targetLabel"] for rule in endpoint["relabelings"]] != ["process"]:
             yield f"PodMonitor {name}: no label says which process it is"
-    file = yaml.safe_load((CHART / "files" / "alerts.yaml").read_text())
-    known = {
-        rule["alert"] for group in file["groups"] for rule in group["rules"] if "alert" in rule
-    }
     for name, item in of_kind(objects, "PrometheusRule").items():
         rules = [rule for group in item["spec"]["groups"] for rule in group["rules"]]
-        if {rule["alert"] for rule in rules if "alert" in rule} != known:
+        if {rule["alert"] for rule in rules if "alert" in rule} != _alerts():
             yield f"PrometheusRule {name}: not the alerts of the file"
         for rule in rules:
             if "alert" in rule and not rule["annotations"]["runbook_url"].endswith(
@@ -367,6 +372,13 @@ def _of_monitoring(objects: Sequence[Object]) -> Iterator[str]:
             ((file_name, text),) = item["data"].items()
             if json.loads(text) != json.loads((CHART / "files/dashboards" / file_name).read_text()):
                 yield f"{name}: not the dashboard of the file"
+
+
+@cache
+def _alerts() -> set[str]:
+    """Return the names in the file of alerts."""
+    file = yaml.safe_load((CHART / "files" / "alerts.yaml").read_text())
+    return {rule["alert"] for group in file["groups"] for rule in group["rules"] if "alert" in rule}
 
 
 def _of_network(objects: Sequence[Object]) -> Iterator[str]:

@@ -26,8 +26,19 @@ def schema_problems(objects: Iterable[Object], kubernetes: str) -> list[str]:
     return [
         f"{one['kind']} {one['metadata']['name']}: {problem}"
         for one in objects
-        for problem in _problems(one, kubernetes)
+        for problem in _validated(one, kubernetes)
     ]
+
+
+_known: Final[dict[tuple[str, str], list[str]]] = {}
+
+
+def _validated(manifest: Object, kubernetes: str) -> list[str]:
+    """Return its problems, once worked out for all objects that are equal."""
+    key = kubernetes, repr(manifest)
+    if key not in _known:
+        _known[key] = list(_problems(manifest, kubernetes))
+    return _known[key]
 
 
 def _problems(manifest: Object, kubernetes: str) -> Iterator[str]:
