@@ -5,8 +5,8 @@ import pytest
 
 from detector.assessment.model import Model
 from detector.types import Assessment, Rates
-from models.augmentation import hard_negatives
 from models.augmentation.hard_negatives import KINDS, Kind, negative
+from models.synthesis.music import render
 from models.training.augmentation_cache import observe
 from tests.support.paths import MODELS
 
@@ -28,7 +28,7 @@ def answer_to(name: str, seed: int = 3) -> Assessment:
 @pytest.mark.parametrize("kind", MADE, ids=lambda kind: kind.name)
 def test_every_kind_is_made_and_the_same_again(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
     # of the music beneath test_music.py asserts the same, and it is most of the work
-    monkeypatch.setattr(hard_negatives, "render", cache(hard_negatives.render))
+    monkeypatch.setattr("models.augmentation.hard_negatives.render", cache(render))
     audio, rate_hz = negative(kind, 7, 2.0)
     assert audio.dtype == np.float32
     assert audio.shape[0] in (1, 2)
