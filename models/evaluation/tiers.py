@@ -3,14 +3,14 @@
 The released model answers, less what it learned of each track. Templates are averaged anew, and
 families are fitted anew, without the tracks that are left out; all else is the model's.
 
-- *Known*: the generator's other repositories were learned. Of a generator with one repository its
-  other tracks were, less a tenth. The track itself never was.
+- *Known*: the generator's tracks of other repositories were learned, where these are three or more.
+  Else its other tracks were, less a tenth. The track itself never was.
 - *Unseen*: nothing of the generator was learned, and nothing of its repositories.
 
 People's recordings are those of the release, each judged without its repository.
 """
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -248,20 +248,22 @@ def exact(count: int, total: int) -> list[float]:
 def known_folds(tracks: Sequence[Track]) -> Iterator[Fold]:
     """Yield folds of AI tracks whose generators stay known.
 
-    A repository's tracks of generators that have others are judged together, and nothing of that
-    repository is known. Generators of one repository are judged by tenths.
+    A repository's tracks are judged together, and nothing of that repository is known, where other
+    repositories have tracks enough of the generator for a template. Else its tracks there are
+    judged by tenths.
     """
     repositories = np.array([one.repository for one in tracks])
-    places: dict[str, set[str]] = defaultdict(set)
-    for track in tracks:
-        places[track.maker].add(track.repository)
-    several = np.array([len(places[one.maker]) > 1 for one in tracks], bool)
-    for repository in sorted(set(repositories[several].tolist())):
+    totals = Counter(one.maker for one in tracks)
+    local = Counter((one.maker, one.repository) for one in tracks)
+    elsewhere = np.array(
+        [totals[one.maker] - local[one.maker, one.repository] >= MIN_TRACKS for one in tracks], bool
+    )
+    for repository in sorted(set(repositories[elsewhere].tolist())):
         here = repositories == repository
-        yield Fold(several & here, here)
+        yield Fold(elsewhere & here, here)
     turn: Counter[str] = Counter()
     tenth = np.full(len(tracks), -1)
-    for index in np.flatnonzero(~several).tolist():
+    for index in np.flatnonzero(~elsewhere).tolist():
         tenth[index] = turn[tracks[index].maker] % TENTHS
         turn[tracks[index].maker] += 1
     for number in sorted(set(tenth[tenth >= 0].tolist())):

@@ -7,7 +7,7 @@ from models.evaluation.document import Block, Heading, Table, between, percent
 _TIERS: Final = ("suspected", "identified")
 _MEASURED: Final = {"human": "origin unknown", "known": "known", "unseen": "unseen"}
 _HEAD: Final = (
-    "measured as", "tracks", "origins",
+    "measured as", "tracks", "abstained", "origins",
     "suspected at 1 %", "95 %", "mean of origins",
     "identified at 0.1 %", "95 %", "no trace",
 )  # fmt: skip
@@ -40,9 +40,9 @@ def _how(figures: dict[str, Any]) -> str:
     return (
         "At 44.1 kHz and up: the released model, less what it learned of the tracks judged. "
         "*Unseen*: nothing of the generator and of its repositories was learned. *Known*: its "
-        "other repositories were; of a generator with one repository its other tracks, less a "
-        "tenth. The track itself never was. Templates are averaged anew, and families are fitted "
-        f"anew on {learned['ai']} AI tracks and {learned['human']} recordings of people, all as "
+        "tracks of other repositories were, where these are three or more, else its other tracks "
+        "less a tenth. The track itself never was. Templates are averaged anew, and families are "
+        f"fitted anew on {learned['ai']} AI tracks and {learned['human']} recordings of people, all as "
         "they are, without the deliveries (coded, cut) of a release. Which rates of the clock "
         "belong to known generators stays as released. *People's music* is from the release, each "
         "recording without its repository. Intervals resample generators, one generator's "
@@ -70,6 +70,7 @@ def _cells(row: dict[str, Any], measured: str) -> list[str]:
     return [
         _MEASURED[measured],
         str(row["tracks"]),
+        str(row["abstained"]),
         str(row["origins"]),
         suspected,
         between(row["suspected_interval"]),

@@ -89,7 +89,7 @@ def test_the_commands_print_their_tables(folder: Path, tmp_path: Path) -> None:
     measured = (tmp_path / "model" / "MEASURED.md").read_text()
     assert weights_digest(tmp_path / "model") in measured
     assert "| decoder 2 |" in measured
-    assert "| decoder 2 | unseen | 2 | 1 |" in measured
+    assert "| decoder 2 | unseen | 2 | 0 | 1 |" in measured
     assert "| two pieces each, alpha 11.11% | files | identified | suspected |" in measured
     assert "| AI | 6 | 0.0 % | 100.0 % | 0.0 % | 0.0 % | 0.0 % | - |" in measured
     with pytest.raises(BadInput, match="is about"):

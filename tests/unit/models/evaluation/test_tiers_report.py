@@ -10,7 +10,7 @@ def row(suspected_ai: int, named: int, no_trace: int | None) -> dict[str, Any]:
     return {
         "tracks": 20,
         "origins": 2,
-        "abstained": 0,
+        "abstained": 1,
         "suspected": suspected_ai,
         "suspected_interval": [0.5, 1.0],
         "suspected_mean": 0.75,
@@ -47,10 +47,10 @@ def test_what_is_not_met_is_said_with_its_distance() -> None:
     missed = "people: suspected 10.0 %, 5.0 points too many; Suno: suspected 80.0 %, 17.0 points"
     assert f"Not met: {missed} too few." in text
     assert (
-        "| Suno | known | 20 | 2 | 16 (80.0 %) | [50.0, 100.0] | 75.0 % | 20 (100.0 %) | "
+        "| Suno | known | 20 | 1 | 2 | 16 (80.0 %) | [50.0, 100.0] | 75.0 % | 20 (100.0 %) | "
         "[0.0, 25.0] | 3 | at least 97.0 % | at least 90.0 % |"
     ) in text
-    assert "| Suno | unseen | 20 | 2 | 2 (10.0 %) |" in text
+    assert "| Suno | unseen | 20 | 1 | 2 | 2 (10.0 %) |" in text
     assert "| chiptune | origin unknown | 20 |" in text
     assert "on 20 AI tracks and 40 recordings of people" in text
 
