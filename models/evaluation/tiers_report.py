@@ -42,13 +42,13 @@ def _how(figures: dict[str, Any]) -> str:
         "*Unseen*: nothing of the generator and of its repositories was learned. *Known*: its "
         "tracks of other repositories were, where these are three or more, else its other tracks "
         "less a tenth. The track itself never was. Templates are averaged anew, and families are "
-        f"fitted anew on {learned['ai']} AI tracks and {learned['human']} recordings of people, all as "
-        "they are, without the deliveries (coded, cut) of a release. Which rates of the clock "
-        "belong to known generators stays as released. *People's music* is from the release, each "
-        "recording without its repository. Intervals resample generators, one generator's "
-        "repositories, or sources; where these are one or all alike, and for kinds of music, they "
-        "are of the count. Abstentions count as not found. *No trace* is the number of tracks with "
-        "that outcome."
+        f"fitted anew on {learned['ai']} AI tracks and {learned['human']} recordings of people, "
+        "all as they are. `CARD.md` has the unseen figures of the release, which learned of "
+        "deliveries (coded, cut), too. Which rates of the clock belong to known generators stays "
+        "as released. *People's music* is from the release, each recording without its repository. "
+        "Intervals resample generators, one generator's repositories, or sources; where these are "
+        "one or all alike, and for kinds of music, they are of the count. Abstentions count as not "
+        "found. *No trace* is the number of tracks with that outcome."
     )
 
 
