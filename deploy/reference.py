@@ -8,6 +8,7 @@ import typer
 from deploy import reference_errors, reference_http, reference_rights
 from deploy.glossary import TERMS
 from detector.audio.container import DEMUXERS
+from detector.matching.classes import MatchClass
 from streams.cli import renamed
 from streams.cli.main import app
 from streams.contract.json_schemas import schema
@@ -101,7 +102,8 @@ def pages() -> Mapping[str, str]:
             "For everybody.",
             "In the order in which an upload meets the words. Each thing has one word, here as in "
             "the code, the console and the metrics.",
-            _table(("word", "meaning"), ((f"**{one.word}**", one.meaning) for one in TERMS)),
+            _table(("word", "meaning"), ((f"**{one.word}**", one.meaning) for one in TERMS))
+            + f"\n\n## Classes of matches\n\nThe strongest first.\n\n{_match_classes()}",
         ),
         "audio.md": _page(
             "Audio files",
@@ -186,6 +188,11 @@ def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     lines = [header, ("---",) * len(header), *rows]
     cells = ([cell.replace("|", "\\|") for cell in line] for line in lines)
     return "\n".join(f"| {' | '.join(line)} |" for line in cells)
+
+
+def _match_classes() -> str:
+    known = (one for one in MatchClass if one is not MatchClass.NONE)
+    return _table(("class", "what the two have in common"), ((f"`{c}`", c.meaning) for c in known))
 
 
 def _topics() -> str:

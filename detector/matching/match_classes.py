@@ -1,9 +1,7 @@
 """Whether a recording is a known one, and how: one frozen set of thresholds for everything.
 
-``exact`` means equal bytes or equal samples, which an index looks up. The other classes are of
-an alignment: ``near_duplicate`` from end to end (another encoding, level or tone, a trim),
-``contained`` for at least ten seconds, ``sped_up`` at another speed or pitch. The thresholds
-are measured (docs/numbers/known-tracks.md).
+An index looks up what is ``exact``. The other classes are of an alignment; what each means is in
+``detector.matching.classes``. The thresholds are measured (docs/numbers/known-tracks.md).
 """
 
 from typing import Final

@@ -3,8 +3,18 @@
 ``json_schemas`` puts them in. A test finds fields without one, and sentences without a field.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
+
+from detector.matching.classes import MatchClass
+from streams.contract.vocabulary import DIMENSIONS, TIERS, Certainty, Extent
+
+
+def _listed(values: Iterable[str]) -> str:
+    """Return words as a sentence lists them."""
+    *first, last = values
+    return f"{', '.join(first)} or {last}"
+
 
 TEXTS: Final[Mapping[str, str]] = {
     # --- of many records ---
@@ -126,7 +136,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "song_id": "the generator's id of the song",
     "intact": "whether what it signs or hashes is unchanged",
     "confidence": "how sure it is",
-    "match_class": "exact, near_duplicate, contained or sped_up",
+    "match_class": _listed(one for one in MatchClass if one is not MatchClass.NONE),
     "bank": "the bank of known recordings",
     "bank_kind": "what a match in that bank means",
     "item_id": "id of the known recording in its bank",
@@ -161,15 +171,15 @@ TEXTS: Final[Mapping[str, str]] = {
     "effective": "the label that prevails",
     "artwork": "the label of the picture",
     "mappings": "the label in the words of standards",
-    "extent": "how much is AI: All, Partly, None or Unknown",
-    "certainty": "confirmed, declared or suspected",
+    "extent": f"how much is AI: {_listed(Extent)}",
+    "certainty": _listed(Certainty),
     "licensed": "whether an agreement covers the AI",
     "neg": "whether the label is withdrawn",
     "origin": "the verdict, appeal or registry entry behind it",
     "asserted_at": "when it was stated",
     "expires_at": "when it ends",
     "mark": "the mark that it rests on",
-    "tier": "identified or suspected, where the detector states it",
+    "tier": f"{_listed(TIERS)}, where the detector states it",
     "ddex_contains_ai": "DDEX ContainsAI",
     "iptc_digital_source_type": "IPTC digital source type",
     "gb45438": "code of GB 45438",
@@ -193,12 +203,8 @@ TEXTS: Final[Mapping[str, str]] = {
     "changed_dimensions": "dimensions in which it differs from the one before",
     "facts_digest": "digest of the facts that it rests on",
     "reconsider_at": "when a term or an agreement ends, so that it is decided again",
-    "display": "what listeners are shown",
-    "recommendation": "where it is recommended",
-    "availability": "whether it can be played",
-    "monetisation": "whether it earns royalties",
-    "profile": "whether it is on the artist's profile",
     "dimension": "the dimension of the action",
+    **{name: one.meaning for name, one in DIMENSIONS.items()},
     "rule_id": "id of the rule",
     "rule_version": "version of the rule",
     "reason_code": "stable code of the reason: R-...",

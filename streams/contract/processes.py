@@ -22,7 +22,7 @@ class Process:
     entry: str
     meaning: str  # what it does, for the table of the chart's values
     reads: tuple[str, ...] = ()  # the topics of its consumer group; none: it has no group
-    writes: tuple[str, ...] = ()  # beside the dead letters of what it reads
+    resends: bool = False  # it sends the message of any dead letter again
     watches: bool = False  # it describes all topics and groups
     secrets: tuple[str, ...] = ()  # of SECRETS, the settings that it uses
     single: bool = False  # exactly one copy runs
@@ -31,6 +31,13 @@ class Process:
     memory_limit: str = "512Mi"
     chart: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def writes(self) -> tuple[str, ...]:
+        """The topics that it writes beside the dead letters of what it reads."""
+        return tuple(
+            topic.name for topic in topics.TOPICS if self.resends or self.name in topic.written_by
+        )
+
 
 # Settings that hold or lead to secrets, beside those of the broker; each process gets its own.
 SECRETS: Final = (
@@ -38,17 +45,12 @@ SECRETS: Final = (
     *("oidc_issuer", "oidc_client_id", "oidc_client_secret"),
     *("smtp_username", "smtp_password"),
 )
-DECISIONS: Final = (  # of each decision
-    *(topics.LABELLED, topics.DECIDED, topics.REVIEWS_REQUESTED, topics.POLICIES_SHADOWED),
-    *(topics.STATEMENTS_WRITTEN, topics.USAGE_ATTRIBUTED, topics.CREDITS_DERIVED),
-)
 
 FINGERPRINT: Final = Process(
     "fingerprint",
     "streams.stages.fingerprint:run_fingerprint",
     "Fetches and decodes audio: CPU. Two decode processes keep two cores busy",
     reads=(topics.UPLOADED,),
-    writes=(topics.FINGERPRINTED,),
     secrets=("index",),
     cpu="1",
     memory="1Gi",
@@ -60,7 +62,6 @@ CLASSIFY: Final = Process(
     "streams.stages.classify:run_classify",
     "Scores observations: CPU, or a GPU",
     reads=(topics.FINGERPRINTED,),
-    writes=(topics.CLASSIFIED,),
     secrets=("ledger", "index"),  # operators run their commands there: it has the memory
     cpu="1",
     memory="1Gi",
@@ -71,7 +72,6 @@ RESCORE: Final = Process(
     "streams.stages.rescore:run_rescore",
     "Scores stored observations by another model, behind all uploads: CPU, or a GPU",
     reads=(topics.RESCORING,),
-    writes=(topics.CLASSIFIED, topics.RESCORED),
     watches=True,  # whether uploads wait
     secrets=("ledger",),  # whether a track was erased
     memory="256Mi",  # it loads a model with the first track
@@ -82,7 +82,6 @@ DECIDE: Final = Process(
     "streams.stages.decide:run_decide",
     "Derives labels and decides by policy",
     reads=(topics.CLASSIFIED,),
-    writes=(*DECISIONS, topics.POLICIES_CHANGED),
     secrets=("ledger",),
 )
 REDECIDE: Final = Process(
@@ -96,7 +95,6 @@ REDECIDE: Final = Process(
         topics.RIGHTS_CHANGED,
         topics.REOPENED,
     ),
-    writes=(*DECISIONS, topics.REOPENED),
     watches=True,  # how far the ledger has read
     secrets=("ledger", "index"),
 )
@@ -105,7 +103,6 @@ LEDGER: Final = Process(
     "streams.stages.ledger:run_ledger",
     "Projects every topic into the ledger",
     reads=topics.ALL,
-    writes=(topics.REOPENED,),  # of tracks that were scored again, once it has the analysis
     secrets=("ledger",),
 )
 CATALOGUE: Final = Process(
@@ -113,14 +110,13 @@ CATALOGUE: Final = Process(
     "streams.stages.catalogue:run_catalogue",
     "The reference catalogue: disable it once yours reads tracks.decided",
     reads=(topics.DECIDED,),
-    writes=(topics.DECISIONS_APPLIED,),
     secrets=("ledger",),
 )
 CONSOLE: Final = Process(
     "console",
     "streams.web.console.server:run_console",
     'The review console and the HTTP API; its address: see "console"',
-    writes=topics.EVENTS,  # a dead letter of any is sent again
+    resends=True,
     secrets=SECRETS,
     memory_limit="768Mi",
 )

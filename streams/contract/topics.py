@@ -46,6 +46,7 @@ STATEMENTS_WRITTEN: Final = "statements.written"
 USAGE_ATTRIBUTED: Final = "compensation.usage_attributed"
 CREDITS_DERIVED: Final = "credits.derived"
 
+DECIDING: Final = ("decide", "redecide")
 ENTRY_KEY: Final = "entry_id: versions of an entry keep their order"
 POLICY_KEY: Final = "name of the policy: its changes keep their order"
 
@@ -55,6 +56,7 @@ class Topic:
     """One topic of events.
 
     ``key`` names the field that is the message key, and what the key keeps in order.
+    ``written_by``: processes (``streams.contract.processes``); they get the right on the broker.
     """
 
     name: str
@@ -62,27 +64,28 @@ class Topic:
     key: str = "track_id: what is about one track keeps its order"
     for_ever: bool = False  # retention is unlimited: small, and worth keeping
     received: bool = False  # other systems also write it
+    written_by: tuple[str, ...] = ()
 
 
 TOPICS: Final = (
     Topic(UPLOADED, UploadReceived, received=True),
-    Topic(FINGERPRINTED, TrackFingerprinted),
-    Topic(CLASSIFIED, TrackClassified),
-    Topic(LABELLED, TrackLabelled),
-    Topic(DECIDED, TrackDecided),
-    Topic(REVIEWS_REQUESTED, ReviewRequested),
-    Topic(DECISIONS_APPLIED, DecisionApplied, received=True),
+    Topic(FINGERPRINTED, TrackFingerprinted, written_by=("fingerprint",)),
+    Topic(CLASSIFIED, TrackClassified, written_by=("classify", "rescore")),
+    Topic(LABELLED, TrackLabelled, written_by=DECIDING),
+    Topic(DECIDED, TrackDecided, written_by=DECIDING),
+    Topic(REVIEWS_REQUESTED, ReviewRequested, written_by=DECIDING),
+    Topic(DECISIONS_APPLIED, DecisionApplied, received=True, written_by=("catalogue",)),
     Topic(REVIEWS_DECIDED, ReviewDecided, for_ever=True),
     Topic(APPEALS_CHANGED, AppealChanged, for_ever=True),
     Topic(RIGHTS_CHANGED, RightsChanged, ENTRY_KEY, for_ever=True, received=True),
-    Topic(POLICIES_CHANGED, PolicyChanged, POLICY_KEY, for_ever=True),
-    Topic(REOPENED, TrackReopened),
+    Topic(POLICIES_CHANGED, PolicyChanged, POLICY_KEY, for_ever=True, written_by=("decide",)),
+    Topic(REOPENED, TrackReopened, written_by=("redecide", "ledger")),
     Topic(RESCORING, TrackRescoring),
-    Topic(RESCORED, TrackRescored),
-    Topic(POLICIES_SHADOWED, PolicyShadowed),
-    Topic(STATEMENTS_WRITTEN, StatementWritten),
-    Topic(USAGE_ATTRIBUTED, UsageAttributed),
-    Topic(CREDITS_DERIVED, CreditsDerived),
+    Topic(RESCORED, TrackRescored, written_by=("rescore",)),
+    Topic(POLICIES_SHADOWED, PolicyShadowed, written_by=DECIDING),
+    Topic(STATEMENTS_WRITTEN, StatementWritten, written_by=DECIDING),
+    Topic(USAGE_ATTRIBUTED, UsageAttributed, written_by=DECIDING),
+    Topic(CREDITS_DERIVED, CreditsDerived, written_by=DECIDING),
 )
 RECORDS: Final[dict[str, type[Record]]] = {topic.name: topic.record for topic in TOPICS}
 DEAD_SUFFIX: Final = ".dead"

@@ -71,14 +71,38 @@ class Outcome(_Described):
 
     words: str
     headline: str
+    tone: str  # the colour of the headline in the console
     finds_ai: bool
+    to_artist: str  # on the artist's page
 
-    IDENTIFIED = "identified", "Identified as AI", "Identified as AI", True
-    SUSPECTED = "suspected", "Suspected", "Suspected to be made with AI", True
-    NO_TRACE = "no_trace", "No trace found", "No trace found", False
-    UNCERTAIN = "uncertain", "Uncertain", "Not certain either way", False
+    IDENTIFIED = (
+        *("identified", "Identified as AI", "Identified as AI", "ai", True),
+        N_(
+            "A computer program compared the sound with music by people and with music by AI. "
+            "It found several traces of a known AI music generator, and they fit together."
+        ),
+    )
+    SUSPECTED = (
+        *("suspected", "Suspected", "Suspected to be made with AI", "hunch", True),
+        N_(
+            "A computer program compared the sound with music by people and with music by AI. "
+            "It found a trace that AI music generators leave. It does not know which generator."
+        ),
+    )
+    NO_TRACE = (
+        *("no_trace", "No trace found", "No trace found", "clear", False),
+        N_("A computer program looked for traces of AI music generators and found none."),
+    )
+    UNCERTAIN = (
+        *("uncertain", "Uncertain", "Not certain either way", "open", False),
+        N_(
+            "A computer program looked for traces of AI music generators. "
+            "It is not certain either way."
+        ),
+    )
     NOT_ASSESSABLE = (
-        *("not_assessable", "Not assessable", "This recording cannot be assessed", False),
+        *("not_assessable", "Not assessable", "This recording cannot be assessed", "none", False),
+        N_("A computer program listened to this recording and could not tell."),
     )
 
     @classmethod
@@ -113,30 +137,37 @@ class LabelSource(_Described):
     words: str
     explanation: str
     basis: str  # what a statement of reasons rests on
+    to_artist: str  # on the artist's page; of the detector: its outcome has it
 
     DETECTOR = (
         *("detector", 1, Certainty.SUSPECTED, "our analysis", "the detector's finding"),
         N_("our automated analysis of the audio"),
+        "",
     )
     DECLARATION = (
         *("declaration", 2, Certainty.DECLARED, "the deliverer's statement"),
         *("the deliverer's declaration", N_("the declaration made at delivery")),
+        N_("The company that delivered this recording stated that AI was used in it."),
     )
     PROVENANCE = (
         *("provenance", 4, Certainty.DECLARED, "provenance in the file", "the file's provenance"),
         N_("statements inside of the file"),
+        N_("The file itself holds a note that it was made with AI."),
     )
     REGISTRY = (
         *("registry", 3, Certainty.CONFIRMED, "the registry", "an entry of a registry"),
         N_("an entry in a rights registry"),
+        N_("This recording is entered in a register of recordings and rights."),
     )
     REVIEWER = (
         *("reviewer", 5, Certainty.CONFIRMED, "a reviewer", "a reviewer's verdict"),
         N_("the judgement of a person who reviewed it"),
+        N_("A person listened to this recording and decided."),
     )
     APPEAL = (
         *("appeal", 6, Certainty.CONFIRMED, "an appeal", "an appeal's outcome"),
         N_("the outcome of an appeal"),
+        N_("A person decided this after an objection."),
     )
 
     @property
@@ -213,6 +244,7 @@ class Action:
     strictness: int = 0  # 0 is neutral
     words: str = ""  # in the console
     done: str = ""  # what was done, in a statement of reasons
+    to_artist: str = ""  # on the artist's page
     dsa: str | None = None  # the word of the DSA Transparency Database
 
 
@@ -221,9 +253,12 @@ class ActionDimension:
     """The values of one dimension, in the order of the schema.
 
     ``weight`` orders dimensions in a statement, heaviest first. ``severe``: the strictest value
-    takes a person or a second signal, and the one below it holds until then.
+    takes a person or a second signal, and the one below it holds until then. ``unchanged`` is the
+    neutral value on the artist's page.
     """
 
+    meaning: str  # in the schemas
+    unchanged: str
     weight: int
     severe: bool
     actions: tuple[Action, ...]
@@ -235,9 +270,14 @@ class ActionDimension:
 
 
 def _dimension(
-    weight: int, neutral: str, *actions: Action, severe: bool = False
+    weight: int,
+    neutral: str,
+    meaning: str,
+    unchanged: str,
+    *actions: Action,
+    severe: bool = False,
 ) -> ActionDimension:
-    return ActionDimension(weight, severe, (Action(neutral), *actions))
+    return ActionDimension(meaning, unchanged, weight, severe, (Action(neutral), *actions))
 
 
 _LABELLED: Final = "DECISION_VISIBILITY_CONTENT_LABELLED"
@@ -246,69 +286,84 @@ OTHER: Final = "DECISION_VISIBILITY_OTHER"
 
 DIMENSIONS: Final[dict[str, ActionDimension]] = {
     "display": _dimension(
-        *(0, "none"),
+        *(0, "none", "what listeners are shown"),
+        N_("Listeners see no note about AI."),
         Action(
             *("ai_badge", 2, "Listeners see an AI badge"),
             N_("it carries the label that it was made with AI"),
+            N_("Listeners see a note that it was made with AI."),
             _LABELLED,
         ),
         Action(
             *("partly_ai_badge", 1, "Listeners see a “partly AI” badge"),
             N_("it carries the label that part of it was made with AI"),
+            N_("Listeners see a note that part of it was made with AI."),
             _LABELLED,
         ),
     ),
     "recommendation": _dimension(
-        *(1, "allow"),
+        *(1, "allow", "where it is recommended"),
+        N_("It is recommended like any other recording."),
         Action(
             *("exclude_algorithmic", 1, "Left out of algorithmic recommendations"),
             N_("it is left out of algorithmic recommendations"),
+            N_("It is not suggested to listeners automatically. It can still be searched for."),
             _DEMOTED,
         ),
         Action(
             *("exclude_all", 2, "Left out of all recommendations"),
             N_("it is left out of all recommendations"),
+            N_("It is not recommended at all. It can still be searched for."),
             _DEMOTED,
         ),
     ),
     "availability": _dimension(
-        *(4, "allow"),
+        *(4, "allow", "whether it can be played"),
+        N_("It stays online: everyone can find it and play it."),
         Action(
             *("hold", 1, "Held back from listeners"),
             N_("it is not available for the time being"),
+            N_("It cannot be played for now."),
             "DECISION_VISIBILITY_CONTENT_DISABLED",
         ),
         Action(
             *("takedown", 2, "Taken down"),
             N_("it has been removed"),
+            N_("It was removed and cannot be played."),
             "DECISION_VISIBILITY_CONTENT_REMOVED",
         ),
         severe=True,
     ),
     "monetisation": _dimension(
-        *(3, "allow"),
+        *(3, "allow", "whether it earns royalties"),
+        N_("Payments stay as they are."),
         Action(
             *("hold", 1, "Royalties held"),
             N_("its payments are on hold"),
+            N_("Payments for it wait until this is settled."),
             "DECISION_MONETARY_SUSPENSION",
         ),
         Action(
             *("exclude", 2, "Excluded from royalties"),
             N_("it takes no part in payments"),
+            N_("It is not paid for."),
             "DECISION_MONETARY_TERMINATION",
         ),
         severe=True,
     ),
     "profile": _dimension(
-        *(2, "attach"),
+        *(2, "attach", "whether it is on the artist's profile"),
+        N_("It stays on the artist profile."),
         Action(
             *("await_approval", 1, "Waits for the artist's approval"),
             N_("it waits to be shown on the artist profile"),
+            N_("It is not shown on the artist profile yet."),
             OTHER,
         ),
         Action(
             *("detach", 2, "Not attached to the artist's profile"),
             N_("it is not shown on the artist profile"),
+            N_("It is not shown on the artist profile."),
             OTHER,
         ),
         severe=True,

@@ -8,58 +8,9 @@ from typing import Final
 
 from streams.contract.records import Actions, Extent, LabelSource, Outcome, TrackDecided
 from streams.contract.translations import N_, day, translated
-from streams.contract.vocabulary import NEUTRAL
+from streams.contract.vocabulary import ACTIONS, DIMENSIONS, NEUTRAL
 from streams.services.wording import places
 
-FOLLOWS: Final = {
-    ("display", "ai_badge"): N_("Listeners see a note that it was made with AI."),
-    ("display", "partly_ai_badge"): N_("Listeners see a note that part of it was made with AI."),
-    ("recommendation", "exclude_algorithmic"): N_(
-        "It is not suggested to listeners automatically. It can still be searched for."
-    ),
-    ("recommendation", "exclude_all"): N_(
-        "It is not recommended at all. It can still be searched for."
-    ),
-    ("availability", "hold"): N_("It cannot be played for now."),
-    ("availability", "takedown"): N_("It was removed and cannot be played."),
-    ("monetisation", "hold"): N_("Payments for it wait until this is settled."),
-    ("monetisation", "exclude"): N_("It is not paid for."),
-    ("profile", "await_approval"): N_("It is not shown on the artist profile yet."),
-    ("profile", "detach"): N_("It is not shown on the artist profile."),
-}
-FOLLOWS_NOT: Final = {
-    "display": N_("Listeners see no note about AI."),
-    "recommendation": N_("It is recommended like any other recording."),
-    "availability": N_("It stays online: everyone can find it and play it."),
-    "monetisation": N_("Payments stay as they are."),
-    "profile": N_("It stays on the artist profile."),
-}
-FOUND: Final = {
-    LabelSource.DECLARATION: N_(
-        "The company that delivered this recording stated that AI was used in it."
-    ),
-    LabelSource.PROVENANCE: N_("The file itself holds a note that it was made with AI."),
-    LabelSource.REGISTRY: N_("This recording is entered in a register of recordings and rights."),
-    LabelSource.REVIEWER: N_("A person listened to this recording and decided."),
-    LabelSource.APPEAL: N_("A person decided this after an objection."),
-}
-OUTCOMES: Final = {
-    Outcome.IDENTIFIED: N_(
-        "A computer program compared the sound with music by people and with music by AI. "
-        "It found several traces of a known AI music generator, and they fit together."
-    ),
-    Outcome.SUSPECTED: N_(
-        "A computer program compared the sound with music by people and with music by AI. "
-        "It found a trace that AI music generators leave. It does not know which generator."
-    ),
-    Outcome.NO_TRACE: N_(
-        "A computer program looked for traces of AI music generators and found none."
-    ),
-    Outcome.UNCERTAIN: N_(
-        "A computer program looked for traces of AI music generators. It is not certain either way."
-    ),
-    Outcome.NOT_ASSESSABLE: N_("A computer program listened to this recording and could not tell."),
-}
 DECLARED: Final = {
     "All": N_("When it was delivered, it was stated that all of it was made with AI."),
     "Partly": N_("When it was delivered, it was stated that part of it was made with AI."),
@@ -130,8 +81,8 @@ def why(language: str, decision: TrackDecided) -> list[str]:
     """Return what is known of the recording, and how sure it is, in sentences."""
     label, analysis = decision.label, decision.analysis
     if label.source is not LabelSource.DETECTOR and label.extent is not Extent.UNKNOWN:
-        return [translated(language, FOUND[label.source])]
-    sentences = [translated(language, OUTCOMES[analysis.outcome])]
+        return [translated(language, label.source.to_artist)]
+    sentences = [translated(language, analysis.outcome.to_artist)]
     rate = analysis.identified_p_value if analysis.outcome is Outcome.IDENTIFIED else None
     rate = analysis.p_value if rate is None else rate
     if analysis.outcome.finds_ai and rate is not None:
@@ -156,12 +107,12 @@ def follows(language: str, decision: TrackDecided) -> list[str]:
     lines = []
     for key in _done(decision.actions):
         until = ends.get(key)
-        line = translated(language, FOLLOWS[key])
+        line = translated(language, ACTIONS[key].to_artist)
         if until is not None:
             line += " " + translated(language, N_("Until {day}."), day=day(language, until))
         lines.append(line)
     for scope in decision.territorial:
-        done = [translated(language, FOLLOWS[key]) for key in _done(scope.actions)]
+        done = [translated(language, ACTIONS[key].to_artist) for key in _done(scope.actions)]
         what = " ".join(done) or translated(language, N_("Nothing is shown or restricted there."))
         where = places(scope.territories)
         lines.append(translated(language, N_("In {places}: {what}"), places=where, what=what))
@@ -171,7 +122,9 @@ def follows(language: str, decision: TrackDecided) -> list[str]:
 def follows_not(language: str, actions: Actions) -> list[str]:
     """Return what stays as it was."""
     return [
-        translated(language, FOLLOWS_NOT[name]) for name, value in actions if value == NEUTRAL[name]
+        translated(language, DIMENSIONS[name].unchanged)
+        for name, value in actions
+        if value == NEUTRAL[name]
     ]
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from detector.evidence.registry import REGISTRY
-from streams.contract.records import Analysis, Certainty, Extent, Label, LabelSource, Mark, Outcome
+from streams.contract.records import Analysis, Certainty, Extent, Label, LabelSource, Mark
 
 KINDS: Final = {entry.name: entry.label for entry in REGISTRY}
 TERMS: Final = {
@@ -38,15 +38,6 @@ DECLARED: Final = {
 MARKED: Final = {
     Extent.ALL: "Marked in the file as made with AI",
     Extent.PARTLY: "Marked in the file as made with AI, in part",
-}
-
-
-TONES: Final = {
-    Outcome.IDENTIFIED: "ai",
-    Outcome.SUSPECTED: "hunch",
-    Outcome.NO_TRACE: "clear",
-    Outcome.UNCERTAIN: "open",
-    Outcome.NOT_ASSESSABLE: "none",
 }
 
 
@@ -97,5 +88,5 @@ def marked(provenance: Mapping[str, Any]) -> str:
 def tone(label: Label, analysis: Analysis) -> str:
     """Return the colour of a recording's headline: ai, hunch, human, clear, open or none."""
     if rests_on_the_analysis(label):
-        return TONES[analysis.outcome]
+        return analysis.outcome.tone
     return {Extent.NONE: "human", Extent.UNKNOWN: "open"}.get(label.extent, "ai")

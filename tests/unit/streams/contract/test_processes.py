@@ -2,7 +2,6 @@
 
 import ast
 import importlib.util
-from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -41,11 +40,13 @@ def test_secrets_are_settings() -> None:
 
 def test_every_topic_is_written_and_the_ledger_reads_all() -> None:
     received = {topic.name for topic in topics.TOPICS if topic.received}
-    processes = [one for one in PROCESSES.values() if one.writes != topics.EVENTS]
-    written = set(chain.from_iterable(one.writes for one in processes))
+    written = {topic.name for topic in topics.TOPICS if topic.written_by}
     # the console's outbox, and a command
     by_people = {topics.REVIEWS_DECIDED, topics.APPEALS_CHANGED, topics.RESCORING}
     assert received | written | by_people == set(topics.EVENTS)
+    for topic in topics.TOPICS:
+        assert set(topic.written_by) <= PROCESSES.keys()
+        assert all(topic.name in PROCESSES[name].writes for name in topic.written_by)
     assert GROUPS[LEDGER.name] == topics.ALL
 
 

@@ -52,7 +52,7 @@ def test_before_a_severe_action_a_milder_one_holds(name: str) -> None:
 def test_every_action_that_is_not_neutral_has_its_words() -> None:
     assert len(ACTIONS) == sum(len(order) - 1 for order in STRICTNESS.values())
     for (_, name), known in ACTIONS.items():
-        assert all((known.words, known.done, known.dsa)), name
+        assert all((known.words, known.done, known.to_artist, known.dsa)), name
 
 
 def test_in_a_statement_no_two_dimensions_weigh_the_same() -> None:

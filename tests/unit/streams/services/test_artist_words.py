@@ -63,13 +63,6 @@ def test_the_page_is_free_of_jargon(language: str) -> None:
     assert [one for one in sentences if len(one.split()) > 30] == [], "too long to follow"
 
 
-def test_every_action_has_its_words() -> None:
-    assert artist_words.FOLLOWS.keys() == ACTIONS.keys()
-    assert artist_words.FOLLOWS_NOT.keys() == DIMENSIONS.keys()
-    assert artist_words.OUTCOMES.keys() == set(Outcome)
-    assert {*artist_words.FOUND, LabelSource.DETECTOR} == set(LabelSource)
-
-
 def test_the_headline_is_what_happens_and_the_reasons_are_what_is_known() -> None:
     badged = decided()
     assert artist_words.headline("en", badged) == "This recording is marked as made with AI"
