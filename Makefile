@@ -12,7 +12,7 @@ help: ## this list
 
 setup: .venv/.ready ## virtual environment, pinned packages, libchromaprint (a second when done)
 
-.venv/.ready: pyproject.toml models/pyproject.toml constraints.txt deploy/setup.sh deploy/build_kernels.py $(wildcard detector/kernels/*.[ch])
+.venv/.ready: pyproject.toml models/pyproject.toml constraints.txt deploy/setup.sh deploy/build_kernels.py detector/kernels/library.py $(wildcard detector/kernels/*.[ch])
 	@sh deploy/setup.sh
 
 run: setup ## decide about AUDIO=file-or-folder (none: self-made samples); ONCE=1 ends, OUT=file.jsonl

@@ -4,8 +4,8 @@
 and numpy does what the kernels would.
 """
 
-import hashlib
 import os
+import runpy
 import shutil
 import subprocess
 import sys
@@ -16,12 +16,15 @@ from typing import Any, Final
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 FOLDER: Final = "detector/kernels"
-SOURCES: Final = ("kernels.c", "transform.h")  # as detector/kernels/compiled.py, in this order
-LIBRARY: Final = "libkernels.so.1"  # ".so" would be an extension module to importlib
 FLAGS: Final = (
     *("-std=gnu99", "-O3", "-fPIC", "-shared", "-Wall", "-Wextra", "-Wno-psabi"),
     *("-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"),  # the bits stay numpy's
 )
+
+
+def facts_of(root: Path) -> dict[str, Any]:
+    """Return what ``library.py`` of a source tree defines; the build has no numpy to import it."""
+    return runpy.run_path(str(root / FOLDER / "library.py"))
 
 
 def compile_library(root: Path, library: Path) -> str | None:
@@ -33,13 +36,13 @@ def compile_library(root: Path, library: Path) -> str | None:
     command = os.environ.get("CC", "cc").split()
     if shutil.which(command[0]) is None:
         return f"no C compiler ({command[0]})"
-    folder = root / FOLDER
-    digest = hashlib.sha256(b"".join((folder / name).read_bytes() for name in SOURCES)).hexdigest()
+    folder, facts = root / FOLDER, facts_of(root)
+    source, definitions = folder / facts["SOURCES"][0], facts["definitions"](folder)
     fresh = library.with_suffix(f".{os.getpid()}")
     says = ""
     for further in ((), ("-DPLAIN",)):
         done = subprocess.run(
-            [*command, *FLAGS, *further, f'-DSOURCES="{digest}"', "-o", fresh, folder / SOURCES[0]],
+            [*command, *FLAGS, *further, *definitions, "-o", fresh, source],
             capture_output=True,
             text=True,
             check=False,
@@ -59,13 +62,14 @@ class KernelsHook(BuildHookInterface[Any]):
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Compile; called by hatchling before it collects the files."""
         del version
-        library = Path(self.root, FOLDER, LIBRARY)
-        why = compile_library(Path(self.root), library)
+        root = Path(self.root)
+        library = root / FOLDER / facts_of(root)["LIBRARY"]
+        why = compile_library(root, library)
         if why is not None:
             library.unlink(missing_ok=True)
             self.app.display_warning(f"numpy instead of compiled kernels: {why}")
             return
-        build_data["artifacts"].append(f"{FOLDER}/{LIBRARY}")
+        build_data["artifacts"].append(f"{FOLDER}/{library.name}")
         build_data["pure_python"] = False
         platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
         build_data["tag"] = f"py3-none-{platform}"  # it serves any version of Python
@@ -74,7 +78,7 @@ class KernelsHook(BuildHookInterface[Any]):
 def main() -> None:
     """Compile in place."""
     root = Path(__file__).parents[1]
-    why = compile_library(root, root / FOLDER / LIBRARY)
+    why = compile_library(root, root / FOLDER / facts_of(root)["LIBRARY"])
     sys.stdout.write(f"{why or 'compiled'}\n")
 
 

@@ -5,7 +5,6 @@ than those beside it is not used.
 """
 
 import ctypes
-import hashlib
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar, Final, NamedTuple
@@ -13,18 +12,11 @@ from typing import Any, ClassVar, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.kernels import library
+from detector.kernels.library import LANES, LONGEST_NEIGHBOURHOOD, MOST_RANKED, SIDE, TILE
 from detector.kernels.reference import Kernels
 from detector.types import FloatArray
 
-FOLDER: Final = Path(__file__).parent
-LIBRARY: Final = "libkernels.so.1"  # ".so" would be an extension module to importlib
-SOURCES: Final = ("kernels.c", "transform.h")
-
-LANES: Final = 8  # as kernels.c: sequences that are transformed together
-SIDE: Final = 16  # as kernels.c: stretches that are ranked together
-MOST_RANKED: Final = 32  # as kernels.c
-TILE: Final = 64  # as kernels.c
-LONGEST_NEIGHBOURHOOD: Final = 1_024  # as kernels.c
 ALIGNMENT: Final = 64  # bytes of a cache line
 
 _SIZE: Final = ctypes.c_ssize_t
@@ -39,21 +31,16 @@ _ARGUMENTS: Final = {
 }
 
 
-def load(library: Path = FOLDER / LIBRARY) -> "CompiledKernels | None":
+def load(file: Path = library.FOLDER / library.LIBRARY) -> "CompiledKernels | None":
     """Return the compiled kernels; None where they are not there, or of other sources."""
-    if not library.exists():
+    if not file.exists():
         return None
     try:
-        loaded = ctypes.CDLL(str(library))
+        loaded = ctypes.CDLL(str(file))
         made_of = ctypes.c_char_p.in_dll(loaded, "earmark_sources").value
     except (OSError, ValueError):  # of another processor; no such symbol
         return None
-    return CompiledKernels(loaded) if made_of == sources_digest().encode() else None
-
-
-def sources_digest() -> str:
-    """Return the SHA-256 of the C sources."""
-    return hashlib.sha256(b"".join((FOLDER / name).read_bytes() for name in SOURCES)).hexdigest()
+    return CompiledKernels(loaded) if made_of == library.sources_digest().encode() else None
 
 
 class CompiledKernels(Kernels):
@@ -61,8 +48,8 @@ class CompiledKernels(Kernels):
 
     name: ClassVar[str] = "C"
 
-    def __init__(self, library: ctypes.CDLL) -> None:
-        self._functions = {name: getattr(library, f"earmark_{name}") for name in _ARGUMENTS}
+    def __init__(self, loaded: ctypes.CDLL) -> None:
+        self._functions = {name: getattr(loaded, f"earmark_{name}") for name in _ARGUMENTS}
         for name, arguments in _ARGUMENTS.items():
             self._functions[name].argtypes = arguments
             self._functions[name].restype = None

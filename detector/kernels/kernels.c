@@ -2,8 +2,8 @@
  * in numpy, and what each is for.
  *
  * Each number is selected, compared, added or multiplied in the reference's order, and never fused
- * (-ffp-contract=off), so both give the same bits on every processor. Sizes come from compiled.py,
- * which checks them.
+ * (-ffp-contract=off), so both give the same bits on every processor. LANES, TILE, BLOCK, MOST_RANKED
+ * and SIDE are defined in library.py. Other sizes come from compiled.py, which checks them.
  */
 #include <math.h>
 #include <stddef.h>
@@ -16,15 +16,10 @@
 #else
 #define WIDE
 #endif
-#ifndef SOURCES /* their digest, which the build states */
-#define SOURCES "unknown"
+#ifndef SOURCES /* their digest */
+#error "compile it with python -m deploy.build_kernels"
 #endif
 const char *const earmark_sources = SOURCES;
-
-#define TILE 64
-#define BLOCK 1024 /* numbers that stay in the first cache together with two more such rows */
-
-#define LANES 8 /* sequences side by side: more do not fit into the second cache */
 #include "transform.h"
 
 static inline float larger(float a, float b) { return a > b ? a : b; }
@@ -138,9 +133,6 @@ WIDE void earmark_filter_power(const float *parts, ptrdiff_t phases, ptrdiff_t r
                 out[k * count + first + i] = levels[i * filters + k];
     }
 }
-
-#define MOST_RANKED 32
-#define SIDE 16 /* stretches side by side */
 
 /* Put `values` into the lists: of each lane the largest numbers so far, falling, after infinity. */
 static inline void insert(float (*lists)[SIDE], int most, const float *values) {

@@ -9,11 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from deploy.build_kernels import LIBRARY, compile_library
+from deploy.build_kernels import compile_library
 from detector import kernels
 from detector.audio.spectra import fft_length
-from detector.kernels import compiled
+from detector.kernels import library
 from detector.kernels.compiled import CompiledKernels, load
+from detector.kernels.library import LIBRARY
 from detector.kernels.reference import Kernels
 from detector.matching.landmarks import Landmarker
 from detector.observation.geometry import Geometry
@@ -158,5 +159,5 @@ def test_a_library_of_other_sources_is_not_used(
     broken = tmp_path / LIBRARY
     broken.write_bytes(b"no library")
     assert load(broken) is None
-    monkeypatch.setattr(compiled, "sources_digest", lambda: "0" * 64)
+    monkeypatch.setattr(library, "sources_digest", lambda: "0" * 64)
     assert load(made) is None
