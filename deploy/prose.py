@@ -79,7 +79,7 @@ class _Names(ast.NodeVisitor):
         self.findings: list[tuple[int, str]] = []
 
     def _check(self, name: str | None, line: int) -> None:
-        if name and name.lstrip("_") in NAMES:
+        if name and name.lower().strip("_") in NAMES:
             self.findings.append((line, f"name {name}: use the noun for what the value is"))
         elif name in LOOP_NAMES and not any(name in names for names in self.bound):
             self.findings.append((line, f"name {name}: only inside comprehensions and lambdas"))

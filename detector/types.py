@@ -74,7 +74,7 @@ class Fingerprint:
 
 
 @dataclass(frozen=True)
-class Heard:
+class DecodedTrack:
     """Everything that one pass over the audio yields."""
 
     audio: AudioFacts

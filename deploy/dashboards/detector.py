@@ -361,7 +361,7 @@ BOARD: Final = Board(
                     width=6,
                 ),
                 Panel(
-                    "Heard",
+                    "Decoded",
                     "Decoded and scored, or reused since the content was known",
                     [
                         ("sum by (how) (rate(earmark_decodes_total[$__rate_interval]))", "{{how}}"),

@@ -7,18 +7,18 @@ from detector.assessment.model import Model
 from detector.assessment.sides import assess
 from detector.errors import BadInput
 from detector.observation.observation import Observation
-from detector.types import Heard, Rates
+from detector.types import DecodedTrack, Rates
 
 
-def analysed(path: str, heard: Heard, model: Model, rates: Rates) -> dict[str, Any]:
+def analysed(path: str, decoded: DecodedTrack, model: Model, rates: Rates) -> dict[str, Any]:
     """Return the analysis of a file that was decoded (``status`` ok)."""
-    (answer,) = assess(model, [Observation.from_bytes(heard.observation)], rates)
+    (answer,) = assess(model, [Observation.from_bytes(decoded.observation)], rates)
     return (
         {"path": path, "status": "ok"}
         | asdict(answer)
-        | {"duration_s": heard.audio.duration_s}
+        | {"duration_s": decoded.audio.duration_s}
         | _model(model)
-        | {"audio": asdict(heard.audio)}
+        | {"audio": asdict(decoded.audio)}
     )
 
 

@@ -77,8 +77,8 @@ def best_window(observation: Observation, lattice: Lattice) -> Window:
             few = order[at : at + WINDOWS_CLOSELY]
             if bounds[few[0]] <= best.score:
                 break
-            heard = np.ones((len(few), 1), bool)
-            scores = score_heights(z[few][:, None], heard, observation.geometry, plausible)
+            audible = np.ones((len(few), 1), bool)
+            scores = score_heights(z[few][:, None], audible, observation.geometry, plausible)
             where = int(scores.score.argmax())
             if scores.score[where] > best.score:
                 rate = plausible.rates[int(scores.best[where])]

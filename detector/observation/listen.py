@@ -13,28 +13,28 @@ from detector.audio.spectra import gated_loudness
 from detector.errors import InvalidAudio
 from detector.matching.landmarks import Landmarker, with_sides
 from detector.observation.observation import Observation, Observer
-from detector.types import AudioFacts, Heard
+from detector.types import AudioFacts, DecodedTrack
 
 SILENCE_PEAK = 10 ** (-60 / 20)
 
 
-def listen(source: Path | int, *, max_duration_s: float) -> Heard:
+def listen(source: Path | int, *, max_duration_s: float) -> DecodedTrack:
     """Decode a file, given by path or descriptor, and return all that is measured.
 
     Raises:
         InvalidAudio: with its reason; never for a file that merely has damaged parts.
     """
     decoder = Decoder(source, max_duration_s)
-    heard, sides = _listen(decoder)
+    decoded, sides = _listen(decoder)
     if decoder.main_rate_hz > decoder.sample_rate_hz:  # a short first link may hide the high bands
         decoder = Decoder(source, max_duration_s, decoder.main_rate_hz)
-        heard, sides = _listen(decoder)
+        decoded, sides = _listen(decoder)
     if not sides:
-        return heard
-    return _with_sides(heard, sides, Decoder(source, max_duration_s, decoder.sample_rate_hz))
+        return decoded
+    return _with_sides(decoded, sides, Decoder(source, max_duration_s, decoder.sample_rate_hz))
 
 
-def _listen(decoder: Decoder) -> tuple[Heard, tuple[str, ...]]:
+def _listen(decoder: Decoder) -> tuple[DecodedTrack, tuple[str, ...]]:
     """Return what the mix is, and the sides that are to be observed beside it."""
     mixdown = Mixdown()
     observer: Observer | None = None
@@ -79,17 +79,17 @@ def _listen(decoder: Decoder) -> tuple[Heard, tuple[str, ...]]:
         channels_cancel=round(mixdown.cancelled_share, 4),
         channels_differ=round(mixdown.difference, 4),
     )
-    heard = Heard(
+    decoded = DecodedTrack(
         facts,
         fingerprinter.finish(),
         observation.to_bytes(),
         pcm_sha256=samples.hexdigest(),
         landmarks=landmarker.finish().to_bytes(),
     )
-    return heard, mixdown.sides(decoder.duration_s)
+    return decoded, mixdown.sides(decoder.duration_s)
 
 
-def _with_sides(heard: Heard, names: tuple[str, ...], decoder: Decoder) -> Heard:
+def _with_sides(decoded: DecodedTrack, names: tuple[str, ...], decoder: Decoder) -> DecodedTrack:
     """Decode once more, and add the sides: one may hide in the mix."""
     observers = {name: Observer(decoder.rate_hz or 0) for name in names}
     landmarkers = {name: Landmarker(decoder.rate_hz or 0) for name in names}
@@ -99,10 +99,10 @@ def _with_sides(heard: Heard, names: tuple[str, ...], decoder: Decoder) -> Heard
             observers[name].feed(samples)
             landmarkers[name].feed(samples)
     sides = {name: observer.finish() for name, observer in observers.items()}
-    whole = replace(Observation.from_bytes(heard.observation), sides=sides)
+    whole = replace(Observation.from_bytes(decoded.observation), sides=sides)
     marks = {name: landmarker.finish().to_bytes() for name, landmarker in landmarkers.items()}
-    landmarks = with_sides(heard.landmarks, marks)
-    return replace(heard, observation=whole.to_bytes(), landmarks=landmarks)
+    landmarks = with_sides(decoded.landmarks, marks)
+    return replace(decoded, observation=whole.to_bytes(), landmarks=landmarks)
 
 
 def _rounded(level: float | None) -> float | None:

@@ -120,7 +120,7 @@ def train(
     )
     trained = save(fused, observed_traces, out, name=name, version=version, seed=seed)
     notes = [
-        f"could not be heard: {one.track.path.name}: {one.reason}"
+        f"could not be decoded: {one.track.path.name}: {one.reason}"
         for one in (*rejected, *rejected_traces)
     ]
     return replace(trained, report="\n".join([describe(tracks), *notes, trained.report]))

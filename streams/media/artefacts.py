@@ -24,7 +24,7 @@ from pydantic import ValidationError
 
 from detector.errors import BadInput, OwnSideAway
 from detector.matching.landmarks import LANDMARKS_VERSION
-from detector.types import OBSERVATION_VERSION, Heard
+from detector.types import OBSERVATION_VERSION, DecodedTrack
 from streams.contract.records import AudioFacts, Fingerprint, ObservationRef, Record
 
 
@@ -81,26 +81,30 @@ class ArtefactStore:
         except ValidationError:
             return None
 
-    def keep(self, content_sha256: str, heard: Heard) -> ContentFacts:
+    def keep(self, content_sha256: str, decoded: DecodedTrack) -> ContentFacts:
         """Store what was decoded, observation first; return what later events contain."""
         path = self._path(content_sha256, "obs")
         observation = ObservationRef(
             uri=self.filesystem.unstrip_protocol(path),
             version=OBSERVATION_VERSION,
-            sha256=hashlib.sha256(heard.observation).hexdigest(),
+            sha256=hashlib.sha256(decoded.observation).hexdigest(),
         )
-        parts = {"audio": heard.audio, "fingerprint": heard.fingerprint, "observation": observation}
+        parts = {
+            "audio": decoded.audio,
+            "fingerprint": decoded.fingerprint,
+            "observation": observation,
+        }
         facts = ContentFacts.model_validate(parts, from_attributes=True)
-        self._write(path, heard.observation)
-        self.keep_acoustics(content_sha256, heard)
+        self._write(path, decoded.observation)
+        self.keep_acoustics(content_sha256, decoded)
         self._write(self._path(content_sha256, "json"), facts.to_bytes())
         return facts
 
-    def keep_acoustics(self, content_sha256: str, heard: Heard) -> Acoustics:
+    def keep_acoustics(self, content_sha256: str, decoded: DecodedTrack) -> Acoustics:
         """Store the landmarks alone, beside the facts of an earlier release."""
         path = self._path(content_sha256, f"landmarks{LANDMARKS_VERSION}")
-        self._write(path, bytes.fromhex(heard.pcm_sha256) + heard.landmarks)
-        return Acoustics(heard.pcm_sha256, heard.landmarks)
+        self._write(path, bytes.fromhex(decoded.pcm_sha256) + decoded.landmarks)
+        return Acoustics(decoded.pcm_sha256, decoded.landmarks)
 
     def acoustics(self, content_sha256: str) -> Acoustics | None:
         """Return what recognises this content, or None where this version was not kept."""

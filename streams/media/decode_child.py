@@ -19,16 +19,16 @@ import orjson
 
 from detector.audio.heap import keep_freed_memory
 from detector.errors import InvalidAudio
-from detector.types import Heard
+from detector.types import DecodedTrack
 from streams.media import sandbox
 
-DecodeFile = Callable[[int, float], Heard]
+DecodeFile = Callable[[int, float], DecodedTrack]
 
 WARM_RATE_HZ: Final = 44_100
 WARM_SAMPLES: Final = 15 * WARM_RATE_HZ  # a segment and a half: every step is taken once
 
 
-def decode(descriptor: int, max_duration_s: float) -> Heard:
+def decode(descriptor: int, max_duration_s: float) -> DecodedTrack:
     """Decode an open file."""
     # PyAV and scipy are loaded in the fork server, not in the worker
     from detector.observation.listen import listen

@@ -32,7 +32,7 @@ import structlog
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from detector.errors import Fatal, InvalidAudio, Transient
-from detector.types import AudioFacts, Fingerprint, Heard
+from detector.types import AudioFacts, DecodedTrack, Fingerprint
 from streams.contract.records import Sha256
 from streams.media import sandbox
 from streams.media.decode_child import DecodeFile, decode, serve
@@ -85,7 +85,7 @@ class DecodePool:
         started = [asyncio.wrap_future(worker.started) for worker in self._workers]
         return (await asyncio.gather(*started))[0]
 
-    async def decode(self, path: Path) -> Heard:
+    async def decode(self, path: Path) -> DecodedTrack:
         """Decode one file.
 
         Raises:
@@ -119,7 +119,7 @@ class Job:
     """One open file to decode; the worker closes it."""
 
     descriptor: int
-    future: "Future[Heard]" = field(default_factory=Future)
+    future: "Future[DecodedTrack]" = field(default_factory=Future)
     abandoned: bool = False
 
 
@@ -185,7 +185,7 @@ class DecodeWorker(threading.Thread):
             with contextlib.suppress(OSError, AttributeError):
                 self.child.kill()
 
-    def _decode(self, job: Job) -> Heard:
+    def _decode(self, job: Job) -> DecodedTrack:
         """Decode; retry once in a fresh child where another file or the kernel may be at fault."""
         fresh = self._files == 0
         try:
@@ -196,7 +196,7 @@ class DecodeWorker(threading.Thread):
             log.warning("decode_tried_again", reason=broken.reason, detail=broken.detail)
         return self._decode_once(job)
 
-    def _decode_once(self, job: Job) -> Heard:
+    def _decode_once(self, job: Job) -> DecodedTrack:
         if self.child is None:
             self._start()
         child, connection = self.child, self._connection
@@ -220,7 +220,7 @@ class DecodeWorker(threading.Thread):
         self._files += 1
         if answer.decoded:
             audio, fingerprint, pcm_sha256 = answer.decoded
-            return Heard(audio, fingerprint, observation, pcm_sha256, landmarks, provenance)
+            return DecodedTrack(audio, fingerprint, observation, pcm_sha256, landmarks, provenance)
         if answer.refused and answer.refused[0] != "too_much_memory":
             raise InvalidAudio(*answer.refused)
         self._drop(answer.refused[0] if answer.refused else "failed")

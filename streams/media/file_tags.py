@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from detector.types import Heard
+from detector.types import DecodedTrack
 from streams.contract.records import Provenance, Record
 from streams.contract.records.base import MAX_NAME
 from streams.media.provenance import ProvenanceDecoder
@@ -47,7 +47,7 @@ class TaggedDecoder:
 
     decoder: ProvenanceDecoder
 
-    def __call__(self, descriptor: int, max_duration_s: float) -> Heard:
+    def __call__(self, descriptor: int, max_duration_s: float) -> DecodedTrack:
         """Decode an open file."""
         decoded = self.decoder(descriptor, max_duration_s)
         stated = decoded.provenance

@@ -18,7 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import IO, Any, Final
 
-from detector.types import Heard
+from detector.types import DecodedTrack
 from detector.watermarks.detectors import Watermark, Watermarks
 from streams.contract.records import Certificate, Mark, Provenance, TrustAnchor
 from streams.media import marks
@@ -54,7 +54,7 @@ class ProvenanceDecoder:
         named = filter(None, map(str.strip, settings.watermarks.split(",")))
         return cls(read_anchors(path) if path is not None else (), Watermarks.load(named))
 
-    def __call__(self, descriptor: int, max_duration_s: float) -> Heard:
+    def __call__(self, descriptor: int, max_duration_s: float) -> DecodedTrack:
         """Decode an open file. Provenance never makes a file undecodable."""
         decoded = decode(descriptor, max_duration_s)
         provenance = read(descriptor, self.anchors)

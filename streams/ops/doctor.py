@@ -135,7 +135,7 @@ def ledger(settings: Settings) -> Iterator[Finding]:
 
 
 def clock(ahead_s: float) -> Finding:
-    """Judge how far the database's clock is ahead of ours."""
+    """Check how far the database's clock is ahead of ours."""
     if abs(ahead_s) <= CLOCK_S:
         return Finding("clock", "ok", f"the database's and ours differ by {ahead_s:+.2f} s")
     says = f"the database's clock and ours differ by {ahead_s:+.1f} s"

@@ -10,7 +10,7 @@ from typing import Final
 import structlog
 from pydantic import ValidationError
 
-from detector.types import Heard
+from detector.types import DecodedTrack
 from streams.contract.processes import FINGERPRINT
 from streams.contract.records import Provenance
 from streams.media import sandbox
@@ -86,7 +86,7 @@ class ContentDecoder:
             return None
         return Content(facts, acoustics, read_provenance(provenance))
 
-    def _store(self, sha256: str, facts: ContentFacts | None, decoded: Heard) -> Content:
+    def _store(self, sha256: str, facts: ContentFacts | None, decoded: DecodedTrack) -> Content:
         self.store.keep_file(self._place(sha256), decoded.provenance)
         if facts is None:
             facts = self.store.keep(sha256, decoded)

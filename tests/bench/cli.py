@@ -63,9 +63,9 @@ def score(audio: _Audio = None, rounds: _Rounds = 5, json: _Json = False) -> Non
     from tests.bench.score import bench_score
 
     settings = Settings.from_env()
-    heard = listen(audio or _track(".mp3"), max_duration_s=settings.decode_max_duration_s)
+    decoded = listen(audio or _track(".mp3"), max_duration_s=settings.decode_max_duration_s)
     report = bench_score(
-        [heard.observation],
+        [decoded.observation],
         lambda device: Model.load(settings.model, device),
         settings.rates,
         rounds,

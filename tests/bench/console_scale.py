@@ -78,13 +78,13 @@ def _answers(kind: int) -> list[tuple[str, Any]]:
     analysis = event.analysis.model_copy(update={"segments": segments})
     event = event.model_copy(update={"analysis": analysis})
     records = decide(event, POLICY)
-    heard = fingerprinted("T-0").model_copy(
+    decoded = fingerprinted("T-0").model_copy(
         update={"upload": event.upload, "upload_id": event.upload_id}
     )
     received = UploadReceived(
         upload_id=event.upload_id, upload=event.upload, uploaded_at=UPLOADED_AT
     )
-    story: list[tuple[str, Any]] = [(topics.UPLOADED, received), (topics.FINGERPRINTED, heard)]
+    story: list[tuple[str, Any]] = [(topics.UPLOADED, received), (topics.FINGERPRINTED, decoded)]
     story += [(topics.CLASSIFIED, event), (topics.LABELLED, records.labelled)]
     story += [(topics.DECIDED, records.decided)]
     return [*story, *([(topics.REVIEWS_REQUESTED, records.requested)] if records.requested else [])]

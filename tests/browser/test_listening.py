@@ -96,7 +96,7 @@ def _filled(resources: AppResources) -> tuple[str, str]:
     )
     assert requested is not None
     signed = Provenance(state="untrusted", signer="A tool's key", claim_generator="A generator 5")
-    heard = fingerprinted("T-1").model_copy(
+    decoded = fingerprinted("T-1").model_copy(
         update={
             "upload_id": decided.upload_id,
             "content_sha256": my_content,
@@ -112,7 +112,7 @@ def _filled(resources: AppResources) -> tuple[str, str]:
             ),
         }
     )
-    project(resources.ledger, [message(topics.FINGERPRINTED, heard)])
+    project(resources.ledger, [message(topics.FINGERPRINTED, decoded)])
     rita = create_user(resources.ledger, "Rita", "reviewer")
     return requested.task_id, sessions.begin(resources.ledger, rita)
 

@@ -78,7 +78,7 @@ async def fingerprinting(music: Path, state: Path) -> AsyncIterator[tuple[Finger
         )  # fmt: skip
 
 
-async def heard(
+async def decoded_track(
     work: Fingerprinting, music: Path, *names: str, tracks: Sequence[str] = ()
 ) -> list[TrackFingerprinted]:
     """Send files at once, each as a track of its own."""
@@ -98,7 +98,9 @@ def test_from_upload_to_match(music: Path, tmp_path: Path) -> None:
     async def story() -> None:
         async with fingerprinting(music, tmp_path) as (work, banks):
             decoded, reused = counted("decoded"), counted("reused")
-            first, second = await heard(work, music, "piece.wav", "piece.wav", tracks=("A", "B"))
+            first, second = await decoded_track(
+                work, music, "piece.wav", "piece.wav", tracks=("A", "B")
+            )
             assert (counted("decoded") - decoded, counted("reused") - reused) == (1, 1)
             assert first.upload_id != second.upload_id
             assert first.content_sha256 == second.content_sha256
@@ -118,11 +120,11 @@ def test_from_upload_to_match(music: Path, tmp_path: Path) -> None:
                            pcm_sha256=kept.pcm_sha256)  # fmt: skip
             banks.add("removed", [item], BY)
             names = ("piece.wav", "same.flac", "encoded.mp3", "excerpt.flac", "faster.flac")
-            events = await heard(work, music, *names)
+            events = await decoded_track(work, music, *names)
             assert [[one.match_class for one in event.matches] for event in events] == [
                 ["exact"], ["exact"], ["near_duplicate"], ["contained"], ["sped_up"],
             ]  # fmt: skip
-            others = await heard(work, music, "other.flac", "silence.flac")
+            others = await decoded_track(work, music, "other.flac", "silence.flac")
             assert [event.matches for event in others] == [(), ()]
             (faster,) = events[4].matches
             assert faster.speed_ratio == pytest.approx(1.04, abs=0.002)
@@ -137,7 +139,7 @@ def test_from_upload_to_match(music: Path, tmp_path: Path) -> None:
             again = counted("decoded_again")
             path = work.decoder.store._path(first.content_sha256, "landmarks1")
             work.decoder.store.filesystem.rm(path)
-            (repeated,) = await heard(work, music, "piece.wav", tracks=("C",))
+            (repeated,) = await decoded_track(work, music, "piece.wav", tracks=("C",))
             assert counted("decoded_again") - again == 1
             assert repeated.observation == first.observation
             assert [one.match_class for one in repeated.matches] == ["exact"]

@@ -117,11 +117,11 @@ class Race:
         )
         await consumer.start()
         consumer.assign([TopicPartition(self.target, number) for number in range(PARTITIONS)])
-        heard = time.monotonic()
-        while self.lost and time.monotonic() < heard + quiet_s and worker.poll() is None:
+        last_event = time.monotonic()
+        while self.lost and time.monotonic() < last_event + quiet_s and worker.poll() is None:
             for records in (await consumer.getmany(timeout_ms=200)).values():
                 self.numbers |= {json.loads(record.value)["number"] for record in records}
-                heard = time.monotonic()
+                last_event = time.monotonic()
         await consumer.stop()
 
     async def run(self, quiet_s: float = QUIET_S) -> None:

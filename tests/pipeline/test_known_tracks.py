@@ -39,7 +39,7 @@ from tests.support.forks import forks
 pytestmark = pytest.mark.pipeline
 
 WORKERS = ("fingerprint", "classify", "decide")
-SAID = (topics.FINGERPRINTED, topics.DECIDED, topics.REVIEWS_REQUESTED)
+EXPECTED = (topics.FINGERPRINTED, topics.DECIDED, topics.REVIEWS_REQUESTED)
 PATIENCE_S = 90.0
 
 
@@ -53,7 +53,7 @@ class Installation:
         self.reader.assign(
             [
                 TopicPartition(topic, number)
-                for topic in (*SAID, *topics.DEAD)
+                for topic in (*EXPECTED, *topics.DEAD)
                 for number in self.reader.partitions_for_topic(topic) or ()
             ]
         )
@@ -77,7 +77,7 @@ class Installation:
             self.supervisor.watch()
             for messages in self.reader.poll(200).values():
                 for message in messages:
-                    assert message.topic in SAID, f"a dead letter: {message}"
+                    assert message.topic in EXPECTED, f"a dead letter: {message}"
                     record = parse(topics.RECORDS[message.topic], message.value)
                     self.records[type(record), message.key.decode()].append(record)
         (only,) = self.records[kind, track]
@@ -131,9 +131,9 @@ def music(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_story_of_a_known_track(installation: Installation, music: Path) -> None:
     # Two uploads of one file at once: decoded once, decided alike.
-    (heard, first), (heard_too, second) = installation.decided(music / "piece.wav", "A", "B")
+    (decoded, first), (heard_too, second) = installation.decided(music / "piece.wav", "A", "B")
     assert installation.counted("earmark_decodes_total") == {"decoded": 1, "reused": 1}
-    assert heard.observation == heard_too.observation
+    assert decoded.observation == heard_too.observation
     assert first.upload_id != second.upload_id
     unnamed = {"label_id": ""}
     assert first.label.model_copy(update=unnamed) == second.label.model_copy(update=unnamed)
@@ -149,7 +149,7 @@ def test_the_story_of_a_known_track(installation: Installation, music: Path) -> 
     assert (again.analysis, again.actions) == (first.analysis, first.actions)
 
     # It is known from now on, and comes back four per cent faster.
-    content = heard.content_sha256
+    content = decoded.content_sha256
     installation.run("bank", "create", "ours", "--kind", "catalogue", "--owner", "Catalogue")
     installation.run("bank", "add", "ours", content, "--id", "A", "--why", "released")
     ((faster, decisions),) = installation.decided(music / "faster.flac", "D")
@@ -199,11 +199,11 @@ def test_a_rescan_tells_each_end_and_ends(
 def test_a_replica_follows_by_snapshot_and_topic(
     installation: Installation, music: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ((heard, _),) = installation.decided(music / "piece.wav", "F")
+    ((decoded, _),) = installation.decided(music / "piece.wav", "F")
     archive, there = tmp_path / "releases.banks", f"file://{tmp_path}/replica"
     installation.run("bank", "create", "releases", "--kind", "catalogue", "--owner", "Catalogue")
     installation.run(
-        "bank", "add", "releases", heard.content_sha256, "--id", "OLD", "--why", "released"
+        "bank", "add", "releases", decoded.content_sha256, "--id", "OLD", "--why", "released"
     )
     installation.run("bank", "snapshot", str(archive), "--bank", "releases")
 

@@ -141,5 +141,5 @@ def test_a_worker_that_must_stop_ends_in_time_and_is_started_again(tmp_path: Pat
             assert process.wait(IN_TIME_S) == 1
             (tmp_path / "store").unlink()
             wait_until(workers, lambda: child.restarts == 1 and child.ready(), 60)
-            heard = tmp_path / "store" / "heard"
-            wait_until(workers, lambda: any(heard.rglob("*.json")), 30)
+            decoded = tmp_path / "store" / "heard"
+            wait_until(workers, lambda: any(decoded.rglob("*.json")), 30)

@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 from detector.errors import InvalidAudio
-from detector.types import Heard
+from detector.types import DecodedTrack
 from streams.media.decode_pool import DecodePool
 
 
@@ -13,7 +13,7 @@ def processes(pool: DecodePool) -> list[int]:
     return [child.pid for child in children if child and child.pid]
 
 
-def hear(pool: DecodePool, path: Path) -> Heard | InvalidAudio:
+def hear(pool: DecodePool, path: Path) -> DecodedTrack | InvalidAudio:
     try:
         return asyncio.run(asyncio.wait_for(pool.decode(path), 120))
     except InvalidAudio as error:

@@ -26,7 +26,7 @@ LATTICE = Lattice(
 
 
 @lru_cache
-def heard() -> tuple[Scored, ...]:
+def decoded() -> tuple[Scored, ...]:
     """Six generators: two with a clock, three with the lines of one decoder, one with both."""
     makers: list[tuple[str, float | None, int | None]] = [
         ("ticks", 50.0, None), ("ticks too", 43.06640625, None), ("lines", None, 11),
@@ -52,14 +52,14 @@ def model() -> Model:
 
 
 def population() -> Population:
-    return assessable(heard(), "full_rate")
+    return assessable(decoded(), "full_rate")
 
 
 @lru_cache
 def figures() -> dict[str, Any]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("models.evaluation.baselines.fakeprints", no_sound)
-        return evaluate.subset_figures(heard(), population(), model(), Path("unused"), 1)
+        return evaluate.subset_figures(decoded(), population(), model(), Path("unused"), 1)
 
 
 def no_sound(tracks: list[object], name: str, cache: Path) -> FloatArray:
@@ -73,5 +73,5 @@ def halved() -> list[dict[str, Any]]:
 
 @lru_cache
 def unseen() -> dict[str, Any]:
-    lines = Lines.of([one.observed for one in heard()])
+    lines = Lines.of([one.observed for one in decoded()])
     return nested.decoders_unseen(population(), lines, LATTICE)

@@ -64,7 +64,7 @@ def received(track_id: str = "T-1", **fields: Any) -> UploadReceived:
 
 
 def audio(**facts: Any) -> AudioFacts:
-    heard = {
+    decoded = {
         "container": "wav",
         "codec": "pcm_s16le",
         "sample_rate_hz": 44_100,
@@ -72,7 +72,7 @@ def audio(**facts: Any) -> AudioFacts:
         "duration_s": 180.0,
         "silent_share": 0.0,
     }
-    return AudioFacts.model_validate(heard | facts)
+    return AudioFacts.model_validate(decoded | facts)
 
 
 def fingerprinted(track_id: str = "T-1") -> TrackFingerprinted:
@@ -165,7 +165,7 @@ def classified(
     *,
     p_value: float | None = 0.002,
     declared: Declaration | None = None,
-    heard: AudioFacts | None = None,
+    decoded: AudioFacts | None = None,
     uploaded_at: datetime = UPLOADED_AT,
     generator: str | None = None,
     **upload_fields: Any,
@@ -176,7 +176,7 @@ def classified(
         upload=sent,
         uploaded_at=uploaded_at,
         content_sha256=CONTENT,
-        audio=heard or audio(),
+        audio=decoded or audio(),
         analysis=analysis(outcome, extent, p_value, generator=generator),
     )
 

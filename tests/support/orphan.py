@@ -7,13 +7,13 @@ import tempfile
 import time
 from pathlib import Path
 
-from detector.types import Heard
+from detector.types import DecodedTrack
 from streams.media.decode_pool import DecodePool
 from streams.runtime.settings import Settings
 from tests.support.decoding import processes
 
 
-def hang(descriptor: int, max_duration_s: float) -> Heard:
+def hang(descriptor: int, max_duration_s: float) -> DecodedTrack:
     """Sleep for longer than anybody waits."""
     while True:
         time.sleep(100)

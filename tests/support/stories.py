@@ -66,8 +66,8 @@ def tell(
         (topics.DECIDED, decided),
     ]
     if provenance is not None:
-        heard = {"upload_id": event.upload_id, "provenance": provenance}
-        events.append((topics.FINGERPRINTED, fingerprinted(track_id).model_copy(update=heard)))
+        decoded = {"upload_id": event.upload_id, "provenance": provenance}
+        events.append((topics.FINGERPRINTED, fingerprinted(track_id).model_copy(update=decoded)))
     if requested is not None:
         events.append((topics.REVIEWS_REQUESTED, requested))
     project(

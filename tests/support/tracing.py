@@ -33,7 +33,7 @@ def trace_of(span: ReadableSpan) -> str:
 async def good(record: Decoded) -> list[Output]:
     with tracing.stage("unit", "think"):
         await asyncio.sleep(0)
-    return [Output("said", Reply(track_id=record.track_id))]
+    return [Output("result", Reply(track_id=record.track_id))]
 
 
 async def bad(record: Decoded) -> list[Output]:

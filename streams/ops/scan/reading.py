@@ -24,7 +24,7 @@ from detector.assessment.analyze import analysed
 from detector.assessment.model import Model
 from detector.errors import BadInput, Fatal, Transient
 from detector.matching.landmarks import LANDMARKS_VERSION, NotLandmarks
-from detector.types import Heard
+from detector.types import DecodedTrack
 from streams.known.banks import Banks
 from streams.known.index import IndexUnusable, Item, Query, Refused, open_index
 from streams.known.recognition import matches_of
@@ -164,7 +164,7 @@ class Reader:
         except OSError as error:
             raise RefusedUri("unreadable_file", error.strerror or "cannot be read") from error
 
-    def _reading(self, listing: Listing, sha256: str, decoded: Heard) -> Reading:
+    def _reading(self, listing: Listing, sha256: str, decoded: DecodedTrack) -> Reading:
         answer = analysed(listing.path, decoded, self._model, self._settings.rates)
         facts = _facts(decoded.provenance)
         acoustics = Acoustics(decoded.pcm_sha256, decoded.landmarks)

@@ -101,15 +101,15 @@ class Scan:
             bar(console, TextColumn("{task.fields[problems]}", style="yellow")) as progress,
         ):
             task = progress.add_task("read", total=total, completed=total - unread, problems="")
-            unreadable, told_at = 0, time.monotonic()
+            unreadable, reported_at = 0, time.monotonic()
 
             def done(reading: Reading) -> None:
-                nonlocal unreadable, told_at
+                nonlocal unreadable, reported_at
                 unreadable += reading.status == "unreadable"
                 problems = f"{unreadable} unreadable" if unreadable else ""
                 progress.update(task, advance=1, problems=problems)
-                if not console.is_terminal and time.monotonic() - told_at > LINE_S:
-                    told_at = time.monotonic()
+                if not console.is_terminal and time.monotonic() - reported_at > LINE_S:
+                    reported_at = time.monotonic()
                     console.print(_line(progress.tasks[0], problems), soft_wrap=True)
 
             asyncio.run(reader.read_all(done))

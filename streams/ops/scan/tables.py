@@ -15,6 +15,7 @@ from streams.ops.scan.records import Listing, Reading
 from streams.policy.identity import Differences, Identity, differences, folded
 from streams.store.scan_state import Pair
 
+PARTS: Final = frozenset(one.value for one in MatchClass if one.is_part)
 OUTCOMES: Final = tuple(one.value for one in Outcome)
 KINDS: Final = {
     "artist": "artists",
@@ -223,9 +224,7 @@ class Report:
             if track.content is not None:
                 by_content[track.content].append(track)
         here = [pair for pair in pairs if pair.first in by_content and pair.second in by_content]
-        duplicates = list(
-            _duplicates(by_content, [p for p in here if not MatchClass(p.match_class).is_part])
-        )
+        duplicates = list(_duplicates(by_content, [p for p in here if p.match_class not in PARTS]))
         group_of = {one.content: group for group in duplicates for one in group.tracks}
         total = Count("")
         counts: dict[str, dict[str, Count]] = {kind: {} for kind in KINDS}
@@ -252,7 +251,7 @@ class Report:
             parts=[
                 (by_content[p.first][0], by_content[p.second][0], p.overlap_s)
                 for p in here
-                if MatchClass(p.match_class).is_part
+                if p.match_class in PARTS
             ],
             unread=sum(track.reading is None for track in tracks),
         )

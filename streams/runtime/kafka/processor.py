@@ -168,7 +168,7 @@ class _Run:
 
     async def _probe(self, worker: Worker) -> None:
         """Ask now and then whether the broker is there; give up on a long outage."""
-        patience = UNREACHABLE_TIMEOUTS * self._settings.request_timeout_s
+        longest_s = UNREACHABLE_TIMEOUTS * self._settings.request_timeout_s
         answered = time.monotonic()
         while True:
             await asyncio.sleep(PROBE_INTERVAL_S)
@@ -178,7 +178,7 @@ class _Run:
                 self._health.set("broker_reachable", False)
                 silent_s = time.monotonic() - answered
                 log.warning("broker_unreachable", silent_s=round(silent_s), error=repr(error))
-                if silent_s > patience:
+                if silent_s > longest_s:
                     await worker.fail(BrokerAway(f"no answer for {silent_s:.0f} s"))
             else:
                 answered = time.monotonic()

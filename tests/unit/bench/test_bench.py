@@ -129,8 +129,8 @@ def test_the_sum_is_the_sum_of_the_stages(track: Path) -> None:
 def test_every_batch_size_is_scored(track: Path) -> None:
     from detector.observation.listen import listen
 
-    heard = listen(track, max_duration_s=600).observation
-    report = bench_score([heard], lambda device: Model.load(MODEL, device), Rates(), 1)
+    decoded = listen(track, max_duration_s=600).observation
+    report = bench_score([decoded], lambda device: Model.load(MODEL, device), Rates(), 1)
     names = [row.name for row in report.rows]
     assert {f"cpu, batches of {size}" for size in (1, 8, 32, 64)} <= set(names)
     read = next(row for row in report.rows if row.name == "read")

@@ -16,8 +16,8 @@ from tests.support.paths import MODELS
 def test_answers_and_refusals_have_the_same_keys(tmp_path: Path) -> None:
     model = Model.load(MODELS / "clock-5")
     write_track(tmp_path / "short.flac", 3.0)
-    heard = listen(tmp_path / "short.flac", max_duration_s=60)
-    answer = analysed("short.flac", heard, model, Rates())
+    decoded = listen(tmp_path / "short.flac", max_duration_s=60)
+    answer = analysed("short.flac", decoded, model, Rates())
     refused = rejected("text.mp3", BadInput("unsupported_format", "no audio"), model)
     assert set(answer) == (set(refused) - {"detail"}) | {"audio"}
     assert (answer["status"], answer["reason"]) == ("ok", "too_short")

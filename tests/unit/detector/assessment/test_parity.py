@@ -83,12 +83,12 @@ def plain(
 ) -> float:
     """S of one rate, read off the definition in ``clock``, one number at a time."""
     scores = []
-    for z, heard in zip(heights, groups, strict=True):
+    for z, audible in zip(heights, groups, strict=True):
         on, off, count = _on_and_off(z, geometry, rate.hz, range(2, 9))
-        if heard:
+        if audible:
             scores.append((on - CONTRAST * max(off, 0.0)) * count**0.5 if count else 0.0)
     score = sum(scores) / len(scores)
-    together = np.mean([z for z, heard in zip(heights, groups, strict=True) if heard], axis=0)
+    together = np.mean([z for z, audible in zip(heights, groups, strict=True) if audible], axis=0)
     on, off, count = _on_and_off(together, geometry, rate.hz, range(2, 25))
     if count and off > GUARD_RATIO * on:
         score = min(score, GUARD_CAP)

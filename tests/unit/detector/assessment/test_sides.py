@@ -196,9 +196,9 @@ def test_a_decoder_on_one_side_of_a_real_file(tmp_path: Path) -> None:
     decoded = decode_through(piece, RATE_HZ, (8, 8, 8), seed=1)
     sides = np.stack((decoded.mean(axis=0), other.mean(axis=0)))
     write_wav(tmp_path / "two.wav", sides, RATE_HZ)
-    heard = listen(tmp_path / "two.wav", max_duration_s=60)
+    decoded_track = listen(tmp_path / "two.wav", max_duration_s=60)
     model = Model.load(MODELS / "ensemble-5")
-    (made,) = assess(model, [Observation.from_bytes(heard.observation)], RATES)
+    (made,) = assess(model, [Observation.from_bytes(decoded_track.observation)], RATES)
     assert made.finds_ai
     assert made.extent == "Partly"
     assert all(one.sentence.startswith("In the left channel: ") for one in made.evidence)

@@ -179,8 +179,8 @@ def test_another_channel_count_midway_is_heard_on(tmp_path: Path) -> None:
     counts = {len(chunk) for chunk in decoder.chunks()}
     assert counts == {1, 2}
     assert decoder.duration_s == pytest.approx(4, abs=0.2)
-    heard = listen(tmp_path / "a.mp3", max_duration_s=60)
-    assert heard.audio.channels == 2
+    decoded_track = listen(tmp_path / "a.mp3", max_duration_s=60)
+    assert decoded_track.audio.channels == 2
 
 
 def test_another_sample_rate_midway_is_heard_at_the_first_rate(tmp_path: Path) -> None:
@@ -197,9 +197,9 @@ def test_the_same_samples_have_the_same_hash_whatever_carries_them(tmp_path: Pat
     for suffix in ("wav", "flac", "mp3"):
         codec = {"wav": "pcm_s16le", "flac": "flac", "mp3": "libmp3lame"}[suffix]
         encode(tmp_path / f"a.{suffix}", samples, codec, RATE)
-        heard = listen(tmp_path / f"a.{suffix}", max_duration_s=60)
-        hashes[suffix] = heard.pcm_sha256
-        assert len(Landmarks.from_bytes(heard.landmarks)) > 0
+        decoded_track = listen(tmp_path / f"a.{suffix}", max_duration_s=60)
+        hashes[suffix] = decoded_track.pcm_sha256
+        assert len(Landmarks.from_bytes(decoded_track.landmarks)) > 0
     assert hashes["wav"] == hashes["flac"] != hashes["mp3"]
 
 

@@ -47,7 +47,7 @@ def whole(name: str) -> bytes:
     return encoded([noise], codec, container, rate, options=options)
 
 
-def heard(content: bytes, tmp_path: Path) -> Decoder:
+def decoded(content: bytes, tmp_path: Path) -> Decoder:
     (tmp_path / "a").write_bytes(content)
     decoder = Decoder(tmp_path / "a", 60)
     for _ in decoder.chunks():
@@ -57,7 +57,7 @@ def heard(content: bytes, tmp_path: Path) -> Decoder:
 
 @pytest.mark.parametrize("name", [*STATED, *UNSTATED])
 def test_a_whole_file_is_all_there(name: str, tmp_path: Path) -> None:
-    decoder = heard(whole(name), tmp_path)
+    decoder = decoded(whole(name), tmp_path)
     assert (decoder.heard_share, decoder.decode_errors) == (1.0, 0)
     assert decoder.duration_s == pytest.approx(SECONDS, abs=0.1)
 
@@ -66,7 +66,7 @@ def test_a_whole_file_is_all_there(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", STATED)
 def test_what_was_cut_off_is_missed(name: str, share: float, tmp_path: Path) -> None:
     content = whole(name)
-    decoder = heard(content[: int(share * len(content))], tmp_path)
+    decoder = decoded(content[: int(share * len(content))], tmp_path)
     assert decoder.heard_share == pytest.approx(share, abs=0.08)
     assert decoder.duration_s == pytest.approx(share * SECONDS, abs=0.6)
 
@@ -75,7 +75,7 @@ def test_what_was_cut_off_is_missed(name: str, share: float, tmp_path: Path) -> 
 @pytest.mark.parametrize("name", UNSTATED)
 def test_what_states_no_length_may_be_whole(name: str, share: float, tmp_path: Path) -> None:
     content = whole(name)
-    decoder = heard(content[: int(share * len(content))], tmp_path)
+    decoder = decoded(content[: int(share * len(content))], tmp_path)
     assert decoder.heard_share > 0.98  # a packet that was cut in two counts
     assert decoder.duration_s == pytest.approx(share * SECONDS, abs=1.1)
 
@@ -84,7 +84,7 @@ def test_what_states_no_length_may_be_whole(name: str, share: float, tmp_path: P
 def test_without_its_index_a_file_is_refused(name: str, tmp_path: Path) -> None:
     content = encoded([tones(4, 44_100, 2)], *INDEX_LAST[name], 44_100)
     with pytest.raises(InvalidAudio) as caught:
-        heard(content[: len(content) // 2], tmp_path)
+        decoded(content[: len(content) // 2], tmp_path)
     assert caught.value.reason == "unsupported_format"
 
 
@@ -92,7 +92,7 @@ def test_a_header_that_was_written_to_a_pipe_states_nothing(tmp_path: Path) -> N
     content = whole("wav")
     at = content.index(b"data") + 4
     for size in (b"\xff\xff\xff\xff", b"\xff\xff\xff\x7f", bytes(4)):
-        decoder = heard(content[:at] + size + content[at + 4 :], tmp_path)
+        decoder = decoded(content[:at] + size + content[at + 4 :], tmp_path)
         assert decoder.heard_share == 1.0
 
 
@@ -100,5 +100,5 @@ def test_a_header_that_was_written_to_a_pipe_states_nothing(tmp_path: Path) -> N
 def test_each_link_has_its_own_length(first: str, tmp_path: Path) -> None:
     """The second one is cut, behind a tag that moves both."""
     second = whole("wav")
-    decoder = heard(id3(100) + whole(first) + second[: len(second) // 2], tmp_path)
+    decoder = decoded(id3(100) + whole(first) + second[: len(second) // 2], tmp_path)
     assert decoder.heard_share == pytest.approx(0.75, abs=0.01)

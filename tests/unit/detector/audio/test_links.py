@@ -139,8 +139,8 @@ def frequency(samples: FloatArray, rate_hz: int) -> float:
 def test_a_later_link_sounds_as_it_did(tmp_path: Path, rates: tuple[int, int]) -> None:
     (tmp_path / "a").write_bytes(b"".join(link("wav", rate, 2, 2.0) for rate in rates))
     decoder = Decoder(tmp_path / "a", 60)
-    heard = np.concatenate(list(decoder.chunks()), axis=1)
-    second = heard[:, 5 * rates[0] // 2 : 7 * rates[0] // 2]
+    decoded = np.concatenate(list(decoder.chunks()), axis=1)
+    second = decoded[:, 5 * rates[0] // 2 : 7 * rates[0] // 2]
     assert [frequency(one, rates[0]) for one in second] == pytest.approx([440, 550], abs=2)
     assert decoder.seconds_by_rate == pytest.approx({rates[0]: 2, rates[1]: 2}, abs=0.01)
 
@@ -149,8 +149,8 @@ def test_all_links_can_be_heard_at_another_rate(tmp_path: Path) -> None:
     parts = [encoded([tones(2, rate, 2)], "pcm_s16le", "wav", rate) for rate in (8_000, 44_100)]
     (tmp_path / "a").write_bytes(b"".join(parts))
     decoder = Decoder(tmp_path / "a", 60, rate_hz=44_100)
-    heard = np.concatenate(list(decoder.chunks()), axis=1)
-    assert heard.shape[1] == pytest.approx(4 * 44_100, abs=100)
+    decoded = np.concatenate(list(decoder.chunks()), axis=1)
+    assert decoded.shape[1] == pytest.approx(4 * 44_100, abs=100)
 
 
 def test_links_together_may_not_be_too_long(tmp_path: Path) -> None:

@@ -47,8 +47,8 @@ def test_a_voice_below_the_sides_does_not_hide_them() -> None:
     middle, side = 0.2 * noise()[0], noise()[0]
     mixdown = Mixdown()
     chunk = np.stack((middle + side, middle - side))
-    heard = mixdown.feed(chunk)
-    assert abs(np.corrcoef(heard, side)[0, 1]) > 0.9
+    decoded = mixdown.feed(chunk)
+    assert abs(np.corrcoef(decoded, side)[0, 1]) > 0.9
     assert mixdown.cancelled_share == 1
 
 

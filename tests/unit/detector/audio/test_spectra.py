@@ -83,9 +83,9 @@ def test_the_transform_is_fast_and_fine_enough(rate: int) -> None:
 def test_loudness_is_that_of_the_standard(tmp_path: Path, rate: int, channels: int) -> None:
     samples = np.stack([piece(12, rate, seed) for seed in range(channels)])
     write_wav(tmp_path / "a.wav", samples, rate)
-    heard = listen(tmp_path / "a.wav", max_duration_s=60)
+    decoded = listen(tmp_path / "a.wav", max_duration_s=60)
     expected = torchaudio.functional.loudness(torch.from_numpy(samples).double(), rate)
-    assert heard.audio.loudness_lufs == pytest.approx(float(expected), abs=0.5)
+    assert decoded.audio.loudness_lufs == pytest.approx(float(expected), abs=0.5)
 
 
 def test_quiet_passages_do_not_count_for_loudness() -> None:

@@ -168,8 +168,8 @@ def test_bands_that_were_not_heard_do_not_count() -> None:
     lines[:, 1:] = 0
     everything, first = np.array([[True, True, True]]), np.array([[True, False, False]])
     lattice = standard_lattice()
-    heard = score_tracks(lines, first, GEOMETRY, lattice).score.item()
-    assert heard > 2 * score_tracks(lines, everything, GEOMETRY, lattice).score.item()
+    decoded_track = score_tracks(lines, first, GEOMETRY, lattice).score.item()
+    assert decoded_track > 2 * score_tracks(lines, everything, GEOMETRY, lattice).score.item()
     nothing = score_tracks(lines, np.zeros((1, 3), bool), GEOMETRY, lattice)
     assert nothing.score.item() == 0
 

@@ -50,17 +50,19 @@ def template_set() -> TemplateSet:
 
 
 def test_unmoved_it_is_the_ordinary_cosine(template_set: TemplateSet) -> None:
-    heard = vector(lines(12), seed=99)
-    result = template_set.transposed(heard)
+    decoded = vector(lines(12), seed=99)
+    result = template_set.transposed(decoded)
     assert result.shape == (3, len(factors()))
-    assert result[:, len(factors()) // 2] == pytest.approx(template_set.vectors @ heard, abs=0.005)
+    assert result[:, len(factors()) // 2] == pytest.approx(
+        template_set.vectors @ decoded, abs=0.005
+    )
     assert near(result, 1.0).argmax() == 1
 
 
 @pytest.mark.parametrize("shift", [-SHIFTS, -700, -1, 0, 5, 999, SHIFTS])
 def test_it_is_the_sum_over_a_logarithmic_axis(template_set: TemplateSet, shift: int) -> None:
     """As it is defined, point by point, at both ends of the range and between."""
-    heard = vector(lines(12), seed=99)
+    decoded = vector(lines(12), seed=99)
     total, offset = np.zeros(3), 0
     for low, high in BANDS:
         count = int(np.ceil(np.log((high - 1) / low) / STEP))
@@ -69,21 +71,21 @@ def test_it_is_the_sum_over_a_logarithmic_axis(template_set: TemplateSet, shift:
         inside = (there >= low) & (there < high)
         part = template_set.vectors[:, offset : offset + high - low].astype(np.float64)
         taken = part[:, np.rint(at).astype(int).clip(max=high - 1) - low] * (at * STEP)
-        total += taken[:, inside] @ heard[offset : offset + high - low][there[inside] - low]
+        total += taken[:, inside] @ decoded[offset : offset + high - low][there[inside] - low]
         offset += high - low
-    assert template_set.transposed(heard)[:, SHIFTS + shift] == pytest.approx(total, abs=1e-5)
+    assert template_set.transposed(decoded)[:, SHIFTS + shift] == pytest.approx(total, abs=1e-5)
 
 
 @pytest.mark.parametrize("factor", [0.92, 0.95, 0.97, 1.03, 2 ** (1 / 12), 1.09])
 def test_moved_lines_are_found_at_their_factor(template_set: TemplateSet, factor: float) -> None:
-    heard = vector(lines(12) * factor, seed=99)
-    find = template_set.find_moved(template_set.transposed(heard), FULL_RATE)
+    decoded = vector(lines(12) * factor, seed=99)
+    find = template_set.find_moved(template_set.transposed(decoded), FULL_RATE)
     assert find.nearest == "decoder 1"
     assert find.factor == pytest.approx(factor, rel=2e-4)
     assert find.score > 10
-    assert template_set.score_near(template_set.transposed(heard), factor, FULL_RATE) > 5
+    assert template_set.score_near(template_set.transposed(decoded), factor, FULL_RATE) > 5
     assert (
-        template_set.scores(heard, FULL_RATE).max() < 2
+        template_set.scores(decoded, FULL_RATE).max() < 2
     )  # where they are looked for unmoved: nothing
 
 

@@ -32,12 +32,12 @@ def lined(every_hz: float, seed: int = 1) -> FloatArray:
 
 
 @pytest.fixture(scope="module")
-def heard() -> list[Observation]:
+def decoded() -> list[Observation]:
     return [observe(lined(hz, seed)) for hz in (430.7, 750.0) for seed in (1, 2, 3, 4)]
 
 
-def test_fixed_lines_stand_out_in_both_bands(heard: list[Observation]) -> None:
-    vector = residual(heard[0])
+def test_fixed_lines_stand_out_in_both_bands(decoded: list[Observation]) -> None:
+    vector = residual(decoded[0])
     assert vector.shape == (LENGTH,)
     assert vector.dtype == np.float32
     assert vector.min() == 0
@@ -49,10 +49,10 @@ def test_fixed_lines_stand_out_in_both_bands(heard: list[Observation]) -> None:
                 assert vector[at - 1 : at + 2].max() == 1
 
 
-def test_what_is_empty_does_not_count(heard: list[Observation]) -> None:
-    muffled = heard[0].ltas + 30
+def test_what_is_empty_does_not_count(decoded: list[Observation]) -> None:
+    muffled = decoded[0].ltas + 30
     muffled[:, 40:] = -127.5  # nothing above 10 kHz
-    vector = residual(replace(heard[0], ltas=muffled))
+    vector = residual(replace(decoded[0], ltas=muffled))
     top = FIRST + round(10_000 / BIN_HZ) - round(5_000 / BIN_HZ)
     assert not vector[top + 10 :].any()
     assert vector[FIRST : top - 10].any()
@@ -61,8 +61,8 @@ def test_what_is_empty_does_not_count(heard: list[Observation]) -> None:
     assert not residual(observe(np.zeros(100, np.float32))).any()
 
 
-def template_set_of(heard: list[Observation]) -> TemplateSet:
-    vectors = np.stack([residual(one) for one in heard])
+def template_set_of(decoded: list[Observation]) -> TemplateSet:
+    vectors = np.stack([residual(one) for one in decoded])
     mean = np.full(LENGTH, vectors.mean() / 2, np.float32)
     units = unit(vectors, mean)
     templates = np.stack([units[:3].mean(axis=0), units[4:7].mean(axis=0)])
@@ -74,10 +74,10 @@ def template_set_of(heard: list[Observation]) -> TemplateSet:
     return TemplateSet(("fine", "coarse"), both, mean, axes, templates, *scale)
 
 
-def test_a_track_matches_its_own_generator(heard: list[Observation]) -> None:
-    template_set = template_set_of(heard)
+def test_a_track_matches_its_own_generator(decoded: list[Observation]) -> None:
+    template_set = template_set_of(decoded)
     fine, coarse = (
-        template_set.scores(template_set.unit(residual(heard[at])), "full_rate") for at in (3, 7)
+        template_set.scores(template_set.unit(residual(decoded[at])), "full_rate") for at in (3, 7)
     )
     assert fine.argmax() == 0
     assert coarse.argmax() == 1
@@ -88,8 +88,8 @@ def test_a_track_matches_its_own_generator(heard: list[Observation]) -> None:
     assert fine[0] > 3 * noise.max()
 
 
-def test_a_generator_is_named_only_where_it_is_clear(heard: list[Observation]) -> None:
-    template_set = template_set_of(heard)
+def test_a_generator_is_named_only_where_it_is_clear(decoded: list[Observation]) -> None:
+    template_set = template_set_of(decoded)
     rule = Attribution(min_score=4.0, min_margin=2.0, populations=("full_rate",))
     assert rule.name(template_set, np.array([5.0, 2.0]), "full_rate") == "fine"
     assert rule.name(template_set, np.array([5.0, 3.5]), "full_rate") is None  # two look alike
@@ -118,17 +118,19 @@ def test_both_kinds_of_evidence_are_given() -> None:
     assert answer.generator is None
 
 
-def test_a_template_alone_says_nothing_about_where(heard: list[Observation]) -> None:
+def test_a_template_alone_says_nothing_about_where(decoded: list[Observation]) -> None:
     """A track that looks exactly like a known generator, without any clock (or any music)."""
     model = replace(Model.load(RELEASED), likeness=None)
     assert model.template_set is not None
     index = model.template_set.names.index("Suno")
     lines = unit(model.template_set.vectors[index], 0 * model.template_set.human_mean).clip(0)
-    shares = heard[0].shares * 0
+    shares = decoded[0].shares * 0
     edges = [round(hz / BIN_HZ) for hz in (1_000, 5_000, 16_000)]
     shares[edges[0] : edges[1]] = 0.1 * lines[: edges[1] - edges[0]] / lines[:FIRST].max()
     shares[edges[1] : edges[2]] = 0.1 * lines[FIRST:] / lines[FIRST:].max()
-    (answer,) = model.assess([replace(heard[0], shares=shares, clock=0 * heard[0].clock)], Rates())
+    (answer,) = model.assess(
+        [replace(decoded[0], shares=shares, clock=0 * decoded[0].clock)], Rates()
+    )
     assert answer.evidence[1].score > 4
     assert (answer.outcome, answer.generator) == ("suspected", "Suno")
     assert (answer.extent, answer.coverage, answer.segments) == ("Unknown", None, ())

@@ -75,9 +75,9 @@ def test_a_stream_is_heard_as_if_it_were_read_at_once(tmp_path: Path) -> None:
     observer.feed(whole)
     landmarker = Landmarker(decoder.sample_rate_hz)
     landmarker.feed(whole)
-    heard = listen(mix, max_duration_s=1e6)
-    assert heard.observation == observer.finish().to_bytes()
-    assert heard.landmarks == landmarker.finish().to_bytes()
+    decoded = listen(mix, max_duration_s=1e6)
+    assert decoded.observation == observer.finish().to_bytes()
+    assert decoded.landmarks == landmarker.finish().to_bytes()
 
 
 @cache
@@ -100,13 +100,13 @@ def test_channels_that_cancel_are_heard_as_one(
     (tmp_path / "plain").write_bytes(encoded([sound[None]], codec, container, RATE_HZ))
     (tmp_path / "opposite").write_bytes(encoded([opposite], codec, container, RATE_HZ))
     plain = listen(tmp_path / "plain", max_duration_s=60)
-    heard = listen(tmp_path / "opposite", max_duration_s=60)
-    assert heard.audio.channels_cancel > 0.9
-    assert heard.audio.silent_share == pytest.approx(plain.audio.silent_share, abs=0.05)
-    assert heard.fingerprint is not None
+    decoded = listen(tmp_path / "opposite", max_duration_s=60)
+    assert decoded.audio.channels_cancel > 0.9
+    assert decoded.audio.silent_share == pytest.approx(plain.audio.silent_share, abs=0.05)
+    assert decoded.fingerprint is not None
     marks = [
         {*zip(marks.ticks.tolist(), marks.steps.tolist(), strict=True)}
-        for one in (plain, heard)
+        for one in (plain, decoded)
         for marks in (Landmarks.from_bytes(one.landmarks),)
     ]
     assert len(marks[0] & marks[1]) > (0.9 if codec in ("flac", "pcm_s16le") else 0.3) * len(
@@ -120,10 +120,10 @@ def test_a_first_link_of_a_low_rate_does_not_hide_the_high_bands(tmp_path: Path)
         for seconds, rate in ((1, 8_000), (5, 44_100))
     ]
     (tmp_path / "a").write_bytes(b"".join(parts))
-    heard = listen(tmp_path / "a", max_duration_s=60)
-    assert heard.audio.sample_rate_hz == 44_100
-    assert heard.audio.duration_s == pytest.approx(6, abs=0.01)
-    assert heard.audio.heard_share == 1
+    decoded = listen(tmp_path / "a", max_duration_s=60)
+    assert decoded.audio.sample_rate_hz == 44_100
+    assert decoded.audio.duration_s == pytest.approx(6, abs=0.01)
+    assert decoded.audio.heard_share == 1
 
 
 @pytest.mark.parametrize(
@@ -163,10 +163,10 @@ def test_of_six_channels_those_unlike_the_others_are_observed(tmp_path: Path) ->
     silent = np.zeros_like(front)
     six = np.stack((front, front, silent, silent, 0.5 * rear, -0.6 * rear)).astype(np.float32)
     (tmp_path / "six").write_bytes(encoded([six], "pcm_s16le", "wav", RATE_HZ))
-    heard = listen(tmp_path / "six", max_duration_s=60)
-    observed = Observation.from_bytes(heard.observation)
-    assert list(observed.sides) == list(sides_of(heard.landmarks)) == ["channel 1", "channel 6"]
-    assert heard.audio.channels_differ > 0.95
+    decoded = listen(tmp_path / "six", max_duration_s=60)
+    observed = Observation.from_bytes(decoded.observation)
+    assert list(observed.sides) == list(sides_of(decoded.landmarks)) == ["channel 1", "channel 6"]
+    assert decoded.audio.channels_differ > 0.95
     alone = Observer(RATE_HZ)
     alone.feed(six[5])
     expected = alone.finish()

@@ -24,7 +24,7 @@ from tests.support.observations import RATE, music, observe
 
 
 @pytest.fixture(scope="module")
-def heard() -> tuple[FloatArray, Observation]:
+def decoded() -> tuple[FloatArray, Observation]:
     samples = music(26)
     return samples, observe(samples)
 
@@ -32,9 +32,9 @@ def heard() -> tuple[FloatArray, Observation]:
 @settings(max_examples=6, deadline=None)
 @given(st.lists(st.integers(1, 26 * RATE - 1), max_size=12))
 def test_how_samples_are_cut_changes_nothing(
-    heard: tuple[FloatArray, Observation], cuts: list[int]
+    decoded: tuple[FloatArray, Observation], cuts: list[int]
 ) -> None:
-    samples, whole = heard
+    samples, whole = decoded
     observer = Observer(RATE)
     for piece in np.split(samples, sorted(cuts)):
         observer.feed(piece)
@@ -77,9 +77,9 @@ def reference_clock(samples: FloatArray, geometry: Geometry) -> FloatArray:
 
 
 def test_the_modulation_spectrum_is_what_the_recipe_says(
-    heard: tuple[FloatArray, Observation],
+    decoded: tuple[FloatArray, Observation],
 ) -> None:
-    samples, whole = heard
+    samples, whole = decoded
     expected = reference_clock(samples, whole.geometry)
     difference = np.abs(whole.clock - expected)
     assert whole.clock.shape == expected.shape
@@ -89,8 +89,8 @@ def test_the_modulation_spectrum_is_what_the_recipe_says(
     assert whole.clock[:, line - 1 : line + 2].max(axis=1).min() > 2  # the pulse stands out
 
 
-def test_bytes_and_back(heard: tuple[FloatArray, Observation]) -> None:
-    _, whole = heard
+def test_bytes_and_back(decoded: tuple[FloatArray, Observation]) -> None:
+    _, whole = decoded
     back = Observation.from_bytes(whole.to_bytes())
     assert (back.sample_rate_hz, back.groups, back.share_frames) == (
         whole.sample_rate_hz,
@@ -112,9 +112,9 @@ def test_three_minutes_take_less_than_half_a_megabyte() -> None:
 
 
 def test_another_version_is_refused(
-    heard: tuple[FloatArray, Observation], monkeypatch: pytest.MonkeyPatch
+    decoded: tuple[FloatArray, Observation], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    data = heard[1].to_bytes()
+    data = decoded[1].to_bytes()
     monkeypatch.setattr(observing, "VERSION", observing.VERSION + 1)
     with pytest.raises(ModelError, match="observation version 1, not 2"):
         Observation.from_bytes(data)
@@ -138,9 +138,9 @@ def test_other_bytes_are_refused(data: bytes) -> None:
 
 
 def test_altered_bytes_are_refused_or_read_but_never_crash(
-    heard: tuple[FloatArray, Observation],
+    decoded: tuple[FloatArray, Observation],
 ) -> None:
-    data = heard[1].to_bytes()
+    data = decoded[1].to_bytes()
     for position in range(0, len(data), len(data) // 40):
         changed = data[:position] + bytes([data[position] ^ 0xFF]) + data[position + 1 :]
         try:
@@ -179,10 +179,10 @@ def test_silence_is_observed_as_silence() -> None:
     assert len(Observation.from_bytes(observed.to_bytes()).timeline) == len(observed.timeline)
 
 
-def test_observations_are_values(heard: tuple[FloatArray, Observation]) -> None:
-    assert replace(heard[1], duration_s=1.0).duration_s == 1.0
+def test_observations_are_values(decoded: tuple[FloatArray, Observation]) -> None:
+    assert replace(decoded[1], duration_s=1.0).duration_s == 1.0
     with pytest.raises(AttributeError):
-        heard[1].duration_s = 2.0  # type: ignore[misc]
+        decoded[1].duration_s = 2.0  # type: ignore[misc]
 
 
 def test_sides_are_stored_beside_the_mix_and_readers_of_before_pass_over_them() -> None:

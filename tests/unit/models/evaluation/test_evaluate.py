@@ -9,7 +9,7 @@ from detector.errors import BadInput
 from models.evaluation import evaluate
 from models.training.metrics import auroc
 from models.training.scoring import Population, Scored
-from tests.support.evaluations import figures, heard, model, population
+from tests.support.evaluations import decoded, figures, model, population
 
 
 def test_each_branch_finds_what_the_other_misses() -> None:
@@ -33,11 +33,11 @@ def test_simple_rules_are_at_chance_where_there_is_nothing_to_know() -> None:
 
 def test_shuffled_labels_are_seen() -> None:
     """Labels dealt out at random between makers leave nothing of the figures."""
-    names = sorted({one.group for one in heard()})
+    names = sorted({one.group for one in decoded()})
     rng = np.random.default_rng(3)
     dealt = dict(zip(names, rng.permutation([True] * 6 + [False] * (len(names) - 6)), strict=True))
-    ai = np.array([one.score for one in heard() if dealt[one.group]])
-    human = np.array([one.score for one in heard() if not dealt[one.group]])
+    ai = np.array([one.score for one in decoded() if dealt[one.group]])
+    human = np.array([one.score for one in decoded() if not dealt[one.group]])
     assert auroc(ai, human) < 0.9 < figures()["auroc"]
 
 
@@ -46,4 +46,4 @@ def test_swapped_classes_are_refused() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Scored, "is_ai", property(lambda one: one.observed.track.label == "human"))
         with pytest.raises(BadInput, match="labels swapped"):
-            evaluate.subset_figures(heard(), swapped, model(), Path("unused"), 1)
+            evaluate.subset_figures(decoded(), swapped, model(), Path("unused"), 1)

@@ -11,32 +11,32 @@ from models.training.scoring import Population
 from models.training.template_fitting import MIN_TRACKS
 from tests.support.evaluations import (
     LATTICE,
+    decoded,
     halved,
-    heard,
     population,
     unseen,
 )
 
 
 def test_the_constants_measured_apart_give_the_released_scores() -> None:
-    lines = measured(heard(), LATTICE)
+    lines = measured(decoded(), LATTICE)
     plausible = np.array([rate.penalty == 0 for rate in LATTICE.rates])
     scores = lines.scores(Constants(), plausible)
-    assert scores.max(axis=1) == pytest.approx([one.clock for one in heard()], abs=1e-3)
+    assert scores.max(axis=1) == pytest.approx([one.clock for one in decoded()], abs=1e-3)
     other = lines.scores(Constants(contrast=1.0, penalty=2.0), plausible)
     assert np.abs(other - scores).max() > 0.5
 
 
 def test_halves_keep_everything_that_belongs_together() -> None:
     for seed in range(4):
-        first = nested.halves(heard(), seed)
+        first = nested.halves(decoded(), seed)
         for key in ("maker", "group"):
             sides: dict[str, set[bool]] = {}
-            for track, side in zip(heard(), first, strict=True):
+            for track, side in zip(decoded(), first, strict=True):
                 sides.setdefault(getattr(track, key), set()).add(bool(side))
             assert all(len(side) == 1 for side in sides.values())
         for ai in (True, False):
-            own = first[[track.is_ai is ai for track in heard()]]
+            own = first[[track.is_ai is ai for track in decoded()]]
             assert 0.3 < own.mean() < 0.7
 
 

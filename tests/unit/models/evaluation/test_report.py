@@ -10,9 +10,9 @@ from models.evaluation.held_out_scores import scores_csv
 from models.evaluation.report import blocks
 from models.training.detection_tables import p_values
 from tests.support.evaluations import (
+    decoded,
     figures,
     halved,
-    heard,
     unseen,
 )
 
@@ -31,7 +31,7 @@ def test_report_and_scores() -> None:
         "data": data,
         "subsets": {"44.1 kHz and up": figures()},
         "nested": {"44.1 kHz and up": halved()},
-        "attribution": measures.attribution(heard()),
+        "attribution": measures.attribution(decoded()),
         "unseen_decoders": {"44.1 kHz and up": unseen()},
         "suspects": {
             "44.1 kHz and up": {
@@ -56,6 +56,6 @@ def test_report_and_scores() -> None:
     assert "would be 9.0 % instead of 0.5 % at 1%" in card
     assert "Decoder unseen as well" in card
     assert "confounded as delivered" in card or "below the limit" in card
-    rows = scores_csv(heard(), p_values(heard()), Path.cwd()).splitlines()
-    assert len(rows) == 1 + len(heard())
+    rows = scores_csv(decoded(), p_values(decoded()), Path.cwd()).splitlines()
+    assert len(rows) == 1 + len(decoded())
     assert rows[0].startswith("path,sha256,label,maker,repository")

@@ -40,8 +40,8 @@ def test_a_bank_from_its_making_to_its_audit(run: Run, tmp_path: Path) -> None:
     write_audio(track, render(3, 30.0), sample_rate_hz=RATE_HZ)
     assert "1 added" in ok("add", "stay-down", str(track), "--why", "notice 17", "--note", "n")
     store = ArtefactStore.open(f"file://{tmp_path}/store")
-    heard = HEARD.__class__(**{**vars(HEARD), "landmarks": score(1).to_bytes()})
-    store.keep("ab" * 32, heard)
+    decoded = HEARD.__class__(**{**vars(HEARD), "landmarks": score(1).to_bytes()})
+    store.keep("ab" * 32, decoded)
     assert "1 added" in ok("add", "stay-down", "ab" * 32, "--id", "T-1", "--why", "notice 18")
     document = orjson.loads(ok("stats", "--json"))
     assert document["banks"]["stay-down"]["items"] == 2

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from detector.assessment.model import Model
-from detector.types import AudioFacts, Heard
+from detector.types import AudioFacts, DecodedTrack
 from streams.media.artefacts import ArtefactStore
 from streams.ops.checks.reference import release
 from streams.ops.state import State
@@ -25,8 +25,8 @@ def reviewed(state: Path, people: int) -> None:
     ledger, store = Ledger.open(settings.ledger), ArtefactStore.open(settings.store)
     for number in range(people):
         observation = observed("human", "Ann", "r", number, clock_hz=50.0).observation
-        heard = Heard(FACTS, None, observation.to_bytes())
-        place = store.keep(f"{number:064x}", heard).observation.model_dump()
+        decoded = DecodedTrack(FACTS, None, observation.to_bytes())
+        place = store.keep(f"{number:064x}", decoded).observation.model_dump()
         ruled: dict[str, Any] = {"outcome": "suspected", "queue": "suspected", "extent": "None"}
         fill(
             ledger,

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from detector.errors import BadInput, Transient
-from detector.types import AudioFacts, Fingerprint, Heard
+from detector.types import AudioFacts, DecodedTrack, Fingerprint
 from streams.media.artefacts import Acoustics, ArtefactStore
 
 CONTENT = "ab" * 32
-HEARD = Heard(
+HEARD = DecodedTrack(
     AudioFacts("wav", "pcm_s16le", 44_100, 2, 12.5, None, None, -3.0, 0.0, 0),
     Fingerprint("chromaprint-2", "AQAA", 12.5),
     b"observation",

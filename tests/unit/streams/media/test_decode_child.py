@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from detector.types import Heard
+from detector.types import DecodedTrack
 from streams.media.audio_formats import CONTAINERS
 from streams.media.decode_child import decode
 from streams.media.decode_pool import DecodePool
@@ -66,10 +66,10 @@ def test_every_container_is_decoded_by_a_confined_child(
     suffix = {"mp2": ".mp2", "eac3": ".mka"}.get(codec, CONTAINERS[container].suffixes[0])
     path = tmp_path / f"a{suffix}"
     encode(path, tones(4, 48_000), codec, 48_000)
-    heard = hear(confined, path)
-    assert isinstance(heard, Heard), heard
-    assert container in heard.audio.container.split(",")
-    assert heard.audio.decode_errors == 0
+    decoded = hear(confined, path)
+    assert isinstance(decoded, DecodedTrack), decoded
+    assert container in decoded.audio.container.split(",")
+    assert decoded.audio.decode_errors == 0
 
 
 @pytest.mark.parametrize("tag", [b"", b"ID3\x04\x00\x00\x00\x00\x01\x01" + bytes(129)])

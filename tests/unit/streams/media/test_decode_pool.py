@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from detector.errors import Fatal, InvalidAudio
-from detector.types import Heard
+from detector.types import DecodedTrack
 from streams.media import decode_child, decode_pool, sandbox
 from streams.media.decode_pool import DecodePool
 from streams.runtime.settings import Settings
@@ -90,13 +90,13 @@ FAULTS: dict[str, Callable[[], None]] = {
 }
 
 
-def hear_or_fail(descriptor: int, max_duration_s: float) -> Heard:
+def hear_or_fail(descriptor: int, max_duration_s: float) -> DecodedTrack:
     """Stands in for a decoder with holes: a file may name the fault that it causes."""
     decoded = os.pread(descriptor, 100, 0).decode(errors="replace")
     if decoded in FAULTS:
         FAULTS[decoded]()
-    heard = decode_child.decode(descriptor, max_duration_s)
-    return replace(heard, provenance=f"torch: {'torch' in sys.modules}".encode())
+    decoded_track = decode_child.decode(descriptor, max_duration_s)
+    return replace(decoded_track, provenance=f"torch: {'torch' in sys.modules}".encode())
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +119,7 @@ def pool() -> Iterator[DecodePool]:
         yield item
 
 
-def hear(pool: DecodePool, path: Path) -> Heard:
+def hear(pool: DecodePool, path: Path) -> DecodedTrack:
     return asyncio.run(_within(pool.decode(path)))
 
 
@@ -128,9 +128,9 @@ async def _within(work: Awaitable[T]) -> T:
 
 
 def test_hears_and_refuses(pool: DecodePool, noise: Path, tmp_path: Path) -> None:
-    heard = hear(pool, noise)
-    assert heard.audio.duration_s == 8.0
-    assert heard.fingerprint is not None
+    decoded_track = hear(pool, noise)
+    assert decoded_track.audio.duration_s == 8.0
+    assert decoded_track.fingerprint is not None
     (child,) = processes(pool)
     text = tmp_path / "notes.wav"
     text.write_text("not audio")

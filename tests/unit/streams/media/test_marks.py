@@ -15,8 +15,8 @@ from tests.support.tagging import ape, freeform, id3, id3v1, info, with_chunk
 from tests.unit.streams.media.test_provenance import (
     KINDS,
     SIGNATORY,
+    decoded_track,
     encoded,
-    heard,
     plain,
     provenance_of,
     tone,
@@ -386,7 +386,7 @@ def test_marks_are_read_in_the_confined_child(tmp_path: Path) -> None:
         "id3 in wav": with_chunk(wav(6.0), b"id3 ", id3(frame("comment", MADE))),
         "manifest": SIGNATORY.sign(wav(6.0), **LYRIA),
     }
-    answers = heard(contents, tmp_path)
+    answers = decoded_track(contents, tmp_path)
     generators = {
         name: Provenance.model_validate_json(answer).marks[0].generator
         for name, answer in answers.items()

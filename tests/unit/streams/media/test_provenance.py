@@ -186,7 +186,7 @@ def test_a_file_that_says_nothing(tmp_path: Path) -> None:
     )
 
 
-def heard(contents: dict[str, bytes], tmp_path: Path) -> dict[str, bytes]:
+def decoded_track(contents: dict[str, bytes], tmp_path: Path) -> dict[str, bytes]:
     """The provenance of files, as the confined child of a pool returns it."""
 
     async def decoded() -> dict[str, bytes]:
@@ -210,7 +210,7 @@ def test_it_is_read_in_the_confined_child(tmp_path: Path) -> None:
                           enumerate(SIGNATORY.sign(wav(6.0)))),
     }  # fmt: skip
 
-    output = heard(contents, tmp_path)
+    output = decoded_track(contents, tmp_path)
     assert output["plain"] == b""
     trusted = Provenance.model_validate_json(output["signed"])
     assert (trusted.state, trusted.extent) == ("trusted", Extent.ALL)
@@ -223,7 +223,7 @@ def test_a_large_file_fits_into_the_memory_of_the_child(tmp_path: Path) -> None:
     form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 2, 96_000, 6 * 96_000, 6, 24)
     head = struct.pack("<4sI4s", b"RIFF", 36 + size, b"WAVE") + form
     large = head + struct.pack("<4sI", b"data", size) + bytes(range(256)) * (size // 256)
-    output = heard({"plain": large, "signed": SIGNATORY.sign(large)}, tmp_path)
+    output = decoded_track({"plain": large, "signed": SIGNATORY.sign(large)}, tmp_path)
     assert output["plain"] == b""
     assert Provenance.model_validate_json(output["signed"]).state == "trusted"
 

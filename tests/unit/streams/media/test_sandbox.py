@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 
 from detector.errors import InvalidAudio
-from detector.types import Heard
+from detector.types import DecodedTrack
 from streams.media import decode_child, sandbox
 from streams.media.decode_pool import DecodePool
 from streams.runtime.settings import Settings
@@ -88,7 +88,7 @@ def test_every_hostile_file_is_heard_or_refused_and_the_next_good_one_is_heard(
 
 def seconds(pool: DecodePool, path: Path) -> float:
     began = time.monotonic()
-    assert isinstance(hear(pool, path), Heard)
+    assert isinstance(hear(pool, path), DecodedTrack)
     return time.monotonic() - began
 
 
@@ -236,7 +236,7 @@ ATTEMPTS: dict[str, tuple[Callable[[], object], str]] = {
 }
 
 
-def taken_over(descriptor: int, max_duration_s: float) -> Heard:
+def taken_over(descriptor: int, max_duration_s: float) -> DecodedTrack:
     """A decoder that makes the attempt named in the file."""
     attempt, _ = ATTEMPTS[os.pread(descriptor, 100, 0).decode()]
     try:

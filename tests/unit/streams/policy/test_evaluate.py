@@ -221,9 +221,9 @@ def test_no_policy_that_loads_punishes_on_a_score_alone(
     given_rules: list[dict[str, Any]], values: dict[str, Value], key: str
 ) -> None:
     evaluation = evaluate(values, bundle(*given_rules), key=key)
-    for actions_said in (evaluation.actions, evaluation.would_be):
+    for actions in (evaluation.actions, evaluation.would_be):
         for dimension, severe in SEVERE.items():
-            assert getattr(actions_said, dimension) != severe
+            assert getattr(actions, dimension) != severe
     for (
         consequence
     ) in evaluation.consequences:  # it did not load, rather than being softened afterwards

@@ -21,5 +21,5 @@ def test_logs_name_their_trace(
         if content["event"] == "dead_letter_sent"
     ]
     assert line["trace_id"] == TRACE
-    assert line["span_id"] == f"{named(spans)['unit heard'].context.span_id:016x}"
+    assert line["span_id"] == f"{named(spans)['unit source'].context.span_id:016x}"
     structlog.contextvars.clear_contextvars()

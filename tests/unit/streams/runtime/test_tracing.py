@@ -28,13 +28,13 @@ from tests.support.tracing import BEFORE, PARENT, TRACE, bad, end, good, named, 
 def test_an_event_goes_on_in_its_trace_stage_by_stage(spans: InMemorySpanExporter) -> None:
     (out,) = end(good).messages
     by_name = named(spans)
-    assert by_name.keys() == {"unit heard", "unit handle", "unit think", "unit publish"}
+    assert by_name.keys() == {"unit source", "unit handle", "unit think", "unit publish"}
     assert {trace_of(span) for span in by_name.values()} == {TRACE}
-    event_span = by_name["unit heard"]
+    event_span = by_name["unit source"]
     assert event_span.parent is not None
     assert event_span.attributes is not None
     assert f"{event_span.parent.span_id:016x}" == "b7ad6b7169203331"
-    assert event_span.attributes["messaging.destination.name"] == "heard"
+    assert event_span.attributes["messaging.destination.name"] == "source"
     assert event_span.attributes["earmark.upload_id"] == "upl_1"
     assert by_name["unit think"].parent == by_name["unit handle"].context
     headers = dict(out.headers)
@@ -48,14 +48,14 @@ def test_an_event_goes_on_in_its_trace_stage_by_stage(spans: InMemorySpanExporte
 
 def test_a_dead_letter_marks_its_span_and_keeps_its_headers(spans: InMemorySpanExporter) -> None:
     (letter,) = end(bad).messages
-    assert named(spans)["unit heard"].status.description == "not_audio"
+    assert named(spans)["unit source"].status.description == "not_audio"
     assert dict(letter.headers)["traceparent"] == PARENT.encode(), "a replay stays in the trace"
 
 
 @pytest.mark.parametrize("content", [b"", b"nonsense", b"00-0-0-01", b"\xff" * 80, b"0" * 9_999])
 def test_what_is_no_context_begins_a_trace(content: bytes, spans: InMemorySpanExporter) -> None:
     end(good, (("traceparent", content),))
-    assert named(spans)["unit heard"].parent is None
+    assert named(spans)["unit source"].parent is None
 
 
 def test_who_began_a_trace_says_whether_it_is_recorded(spans: InMemorySpanExporter) -> None:
@@ -120,7 +120,7 @@ def test_a_batch_of_the_detector_names_the_events_that_it_scores(
 ) -> None:
     observer = Observer(44_100)
     observer.feed(np.zeros(44_100, np.float32))
-    heard = Observation.from_bytes(observer.finish().to_bytes())
+    decoded = Observation.from_bytes(observer.finish().to_bytes())
 
     class Model:
         def assess(self, batch: list[Any], alpha: float) -> list[Any]:
@@ -132,7 +132,7 @@ def test_a_batch_of_the_detector_names_the_events_that_it_scores(
 
         async def assess_event(number: int) -> None:
             with tracing.span(f"event {number}"):
-                await batcher.assess(heard)
+                await batcher.assess(decoded)
 
         await asyncio.gather(assess_event(1), assess_event(2))
         scoring.cancel()

@@ -25,13 +25,13 @@ from tests.support.accounts import create_user
 from tests.support.events import message
 from tests.support.ledger_filling import row
 
-MINE, OTHERS = "a" * 64, "b" * 64
+ERASED, OTHERS = "a" * 64, "b" * 64
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> ArtefactStore:
     opened = ArtefactStore.open(f"file://{tmp_path}/store")
-    for content in (MINE, OTHERS):
+    for content in (ERASED, OTHERS):
         for place in (
             f"heard/v1/{content[:2]}/{content}.obs",
             f"heard/v1/{content[:2]}/{content}.json",
@@ -58,13 +58,13 @@ def story(ledger: Ledger, track_id: str, content: str, number: int) -> None:
             "analysis": event.analysis.model_copy(update={"analysis_id": f"ana_{number}"}),
         }
     )
-    heard = events.fingerprinted(track_id).model_copy(
+    decoded = events.fingerprinted(track_id).model_copy(
         update={"content_sha256": content, "upload_id": event.upload_id, "upload": event.upload}
     )
     arrived = events.received(track_id, declared=undisclosed)
     messages: list[tuple[str, Record]] = [
         (topics.UPLOADED, arrived),
-        (topics.FINGERPRINTED, heard),
+        (topics.FINGERPRINTED, decoded),
         (topics.CLASSIFIED, event),
     ]
     decision = decide(event, load(Settings().policy), Facts(at=event.uploaded_at))
@@ -115,7 +115,7 @@ def test_nothing_is_left_of_a_track_but_what_is_told(ledger: Ledger, store: Arte
     with ledger.transaction() as connection:
         catalogue.create(connection)
         connection.execute(insert(catalogue), [{"track_id": "T-one"}, {"track_id": "T-other"}])
-    story(ledger, "T-one", MINE, 1)
+    story(ledger, "T-one", ERASED, 1)
     story(ledger, "T-other", OTHERS, 2)
     others = mentions(ledger, "T-other")
     assert others >= {"uploads", "decisions", "verdicts", "appeals", "task_states", OUTBOX.name}
@@ -129,7 +129,7 @@ def test_nothing_is_left_of_a_track_but_what_is_told(ledger: Ledger, store: Arte
     assert done.rows["catalogue_tracks"] == 1
     assert mentions(ledger, "T-one") <= {"audit_log"}
     assert mentions(ledger, "T-other") == others
-    assert before - files(store) == {one for one in before if MINE in one}
+    assert before - files(store) == {one for one in before if ERASED in one}
     assert len(done.files) == 5
     assert audit.verify(ledger).entries, "and the chain of the audit log holds"
     again = erase(ledger, store, ["T-one"], who="test", really=True)
@@ -138,9 +138,9 @@ def test_nothing_is_left_of_a_track_but_what_is_told(ledger: Ledger, store: Arte
 
 
 def test_a_content_that_others_have_stays(ledger: Ledger, store: ArtefactStore) -> None:
-    story(ledger, "T-one", MINE, 1)
-    story(ledger, "T-other", MINE, 2)
+    story(ledger, "T-one", ERASED, 1)
+    story(ledger, "T-other", ERASED, 2)
     before = files(store)
     done = erase(ledger, store, ["T-one"], who="test", really=True)
-    assert (done.files, done.shared) == ((), (MINE,))
+    assert (done.files, done.shared) == ((), (ERASED,))
     assert files(store) == before

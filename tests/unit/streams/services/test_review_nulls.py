@@ -6,7 +6,7 @@ import pytest
 
 from detector.errors import BadInput
 from detector.observation.observation import VERSION
-from detector.types import AudioFacts, Heard
+from detector.types import AudioFacts, DecodedTrack
 from streams.media.artefacts import ArtefactStore
 from streams.services.accuracy import Accuracy
 from streams.services.estimates import reviewed
@@ -47,7 +47,7 @@ def test_observations_that_are_missing_or_altered_are_left_out(tmp_path: Path) -
     store = ArtefactStore.open(f"file://{tmp_path}/store")
     data = observed("human", "Ann", "r", 1).observation.to_bytes()
     facts = AudioFacts("wav", "pcm", 44_100, 2, 20.0, None, -14.0, -1.0, 0.0, 0)
-    place = store.keep("a" * 64, Heard(facts, None, data)).observation.model_dump()
+    place = store.keep("a" * 64, DecodedTrack(facts, None, data)).observation.model_dump()
     fill(
         ledger,
         (

@@ -22,13 +22,13 @@ from tests.support.stories import hear, tell
 
 def test_only_what_may_be_used_becomes_a_lesson(ledger: Ledger) -> None:
     ada = filled(ledger)
-    heard = fingerprinted("T-1")
+    decoded = fingerprinted("T-1")
     with ledger.reading() as connection:
         ids = sqlalchemy.text("SELECT upload_id FROM uploads ORDER BY track_id")
         first, second = connection.scalars(ids).all()
     for upload_id, sha in ((first, "a" * 64), (second, "b" * 64)):
         update = {"upload_id": upload_id, "content_sha256": sha}
-        project(ledger, [message(topics.FINGERPRINTED, heard.model_copy(update=update))])
+        project(ledger, [message(topics.FINGERPRINTED, decoded.model_copy(update=update))])
     task_id = reviews.take_next(ledger, ada)
     assert task_id is not None
     reviews.give(ledger, task_id, ada, form(Extent.ALL))  # not allowed for training

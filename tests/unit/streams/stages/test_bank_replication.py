@@ -79,10 +79,10 @@ def test_it_is_off_unless_set(settings: Settings) -> None:
 def test_a_decided_track_is_known_when_it_comes_back(
     settings: Settings, banks: Banks, catalogue: BankReplication
 ) -> None:
-    heard = keep(settings, digest("a"), score(1))
+    decoded = keep(settings, digest("a"), score(1))
     catalogue.add([decided("A", digest("a"))])
-    assert matches_of("A", digest("a"), heard, UPLOADED_AT, banks) == (), "not of itself"
-    (copy,) = matches_of("B", digest("a"), heard, UPLOADED_AT, banks)
+    assert matches_of("A", digest("a"), decoded, UPLOADED_AT, banks) == (), "not of itself"
+    (copy,) = matches_of("B", digest("a"), decoded, UPLOADED_AT, banks)
     assert (copy.match_class, copy.bank, copy.bank_kind) == ("exact", "ours", "catalogue")
     faster = Acoustics(digest("other samples"), worn(score(1), speed=1.04).to_bytes())
     (result,) = matches_of("C", digest("c"), faster, UPLOADED_AT, banks)
@@ -132,7 +132,7 @@ def test_what_cannot_be_known_is_counted_and_stops_nothing(
     keep(settings, digest("jingle"), part(score(1), 0, 4))
     keep(settings, digest("whole"), score(2))
     short, absent = counted("indistinct"), counted("not_heard")
-    tracks = ("jingle", "never heard", "whole")
+    tracks = ("jingle", "never decoded", "whole")
     catalogue.add([decided(name.upper(), digest(name)) for name in tracks])
     assert [one.item_id for one in banks.index.items()] == ["WHOLE"]
     assert (counted("indistinct") - short, counted("not_heard") - absent) == (1, 1)

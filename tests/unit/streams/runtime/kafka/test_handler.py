@@ -67,7 +67,7 @@ class Log:
     def deliveries(self) -> list[Any]:
         return [
             SimpleNamespace(
-                topic="heard",
+                topic="source",
                 partition=3,
                 offset=7 + index,
                 key=self.key,
@@ -123,10 +123,10 @@ class BatchBroker:
         self.position += len(records)
         if not records:
             self.stop.set()
-        return {TopicPartition("heard", 3): records}
+        return {TopicPartition("source", 3): records}
 
     def assignment(self) -> set[Any]:
-        return {TopicPartition("heard", 3)}
+        return {TopicPartition("source", 3)}
 
     def committed(self, partition: Any) -> int | None:
         return None
@@ -164,7 +164,7 @@ class BatchBroker:
 def run_batches(handler: Handler, log: Log) -> None:
     broker = BatchBroker(log)
     health = Health(*batch_consumer.CONDITIONS)
-    consumer = BatchConsumer(NAME, ["heard"], SETTINGS, health, broker.stop)
+    consumer = BatchConsumer(NAME, ["source"], SETTINGS, health, broker.stop)
     consumer._consumer = consumer._producer = broker
     consumer.run(handler, RetryPolicy(NAME, SETTINGS, health, broker.stop))
 
@@ -186,7 +186,7 @@ def batches(monkeypatch: pytest.MonkeyPatch) -> Adapter:
 
 
 async def good(record: Decoded) -> list[Output]:
-    return [Output("said", Reply(track_id=record.track_id)), Output("told", record)]
+    return [Output("result", Reply(track_id=record.track_id)), Output("told", record)]
 
 
 def raising(*errors: BaseException) -> Handler:
@@ -205,7 +205,7 @@ GOOD = each(NAME, Decoded, good)
 
 def letter(log: Log) -> dead_letters.DeadLetter:
     (message,) = log.published
-    assert message.topic == "heard.dead"
+    assert message.topic == "source.dead"
     return dead_letters.read(message.topic, message.key, message.value, message.headers)
 
 
@@ -220,7 +220,7 @@ def test_a_message_becomes_its_outputs_with_its_headers(adapter: Adapter) -> Non
     log = Log(headers=headers)
     adapter(GOOD, log)
     assert log.published == [
-        Outgoing("said", b"t1", b'{"track_id":"t1","text":""}', carried),
+        Outgoing("result", b"t1", b'{"track_id":"t1","text":""}', carried),
         Outgoing("told", b"t1", b'{"track_id":"t1","upload_id":"upl_1"}', carried),
     ]
     assert log.acknowledged == 1
@@ -246,7 +246,7 @@ def test_what_is_no_record_becomes_a_dead_letter_with_its_exact_bytes(
     adapter(GOOD, log)
     dead = letter(log)
     assert (dead.value, dead.key) == (value, key)
-    assert (dead.reason, dead.origin, dead.processor) == ("invalid_record", "heard/3/7", NAME)
+    assert (dead.reason, dead.origin, dead.processor) == ("invalid_record", "source/3/7", NAME)
     assert dict(log.published[0].headers)[dead_letters.ORIGIN_TIME] == b"1500"
     assert log.acknowledged == 1
 
@@ -269,17 +269,17 @@ def test_a_bug_becomes_a_dead_letter_of_the_message_that_triggers_it(adapter: Ad
     async def handle(record: Decoded) -> list[Output]:
         if record.track_id == "bug":
             raise KeyError("x")
-        return [Output("said", Reply(track_id=record.track_id))]
+        return [Output("result", Reply(track_id=record.track_id))]
 
     log = Log([b'{"track_id": "a"}', b'{"track_id": "bug"}', b'{"track_id": "b"}'])
     adapter(each(NAME, Decoded, handle), log)
     topics = sorted(message.topic for message in log.published)
-    assert topics == ["heard.dead", "said", "said"]
-    (dead,) = [message for message in log.published if message.topic == "heard.dead"]
+    assert topics == ["source.dead", "result", "result"]
+    (dead,) = [message for message in log.published if message.topic == "source.dead"]
     headers = dict(dead.headers)
     assert headers[dead_letters.REASON] == b"unexpected_error"
     assert headers[dead_letters.DETAIL] == b"KeyError: 'x'"
-    assert headers[dead_letters.ORIGIN] == b"heard/3/8"
+    assert headers[dead_letters.ORIGIN] == b"source/3/8"
     assert log.acknowledged == 3
 
 
@@ -291,7 +291,7 @@ def test_a_blocking_handler_may_refuse_a_whole_batch(adapter: Adapter) -> None:
 
     log = Log([b"1", b"2", b"3"])
     adapter(blocking(NAME, handle), log)
-    assert (letter(log).reason, letter(log).origin) == ("unstorable", "heard/3/8")
+    assert (letter(log).reason, letter(log).origin) == ("unstorable", "source/3/8")
     assert log.acknowledged == 3
 
 
@@ -305,7 +305,7 @@ def test_a_transient_failure_is_attempted_again(adapter: Adapter) -> None:
     before = metrics.RETRIES.labels(NAME)._value.get()
     log = Log()
     adapter(raising(Transient("away"), Transient("away")), log)
-    assert [message.topic for message in log.published] == ["said", "told"]
+    assert [message.topic for message in log.published] == ["result", "told"]
     assert metrics.RETRIES.labels(NAME)._value.get() == before + 2
     assert log.acknowledged == 1
 
@@ -324,7 +324,7 @@ def test_an_output_that_is_too_large_becomes_a_dead_letter(
 ) -> None:
     async def large(record: Decoded) -> list[Output]:
         size = MAX_RECORD_BYTES if refused_by == "reader" else 5_000
-        return [Output("said", Reply(track_id="t1", text="x" * size))]
+        return [Output("result", Reply(track_id="t1", text="x" * size))]
 
     log = Log(limit=BROKER_BYTES if refused_by == "reader" else 2_000, refused_by=refused_by)
     adapter(each(NAME, Decoded, large), log)
@@ -340,7 +340,7 @@ def test_a_dead_letter_that_is_too_large_sheds_its_value_and_headers(
     adapter(GOOD, log)
     dead = letter(log)
     assert (dead.key, dead.value, dead.omitted) == (carried, None, True)
-    assert (dead.reason, dead.origin) == ("invalid_record", "heard/3/7")
+    assert (dead.reason, dead.origin) == ("invalid_record", "source/3/7")
     assert "trace" not in dict(log.published[0].headers)
 
 
@@ -375,7 +375,7 @@ def test_an_output_comes_after_what_it_follows(
     adapter: Adapter, after_ms: int | None, *, far: bool
 ) -> None:
     async def handle(batch: Sequence[Message]) -> Handled:
-        return Handled([], [(message, Output("said", REPLY, after_ms)) for message in batch])
+        return Handled([], [(message, Output("result", REPLY, after_ms)) for message in batch])
 
     log = Log()
     adapter(handle, log)
@@ -403,7 +403,7 @@ def failing_for(poison: bytes, error: type[Exception]) -> Handler:
     async def handle(batch: Sequence[Message]) -> Handled:
         if any(message.value == poison for message in batch):
             raise error("it is away")
-        return Handled([], [(message, Output("said", REPLY)) for message in batch])
+        return Handled([], [(message, Output("result", REPLY)) for message in batch])
 
     return handle
 
@@ -418,12 +418,12 @@ def test_one_message_that_fails_every_time_stops_no_other(batches: Adapter, plac
     values.insert(place, POISON)
     log = Log(values=values)
     batches(failing_for(POISON, Transient), log)
-    dead = [one for one in log.published if one.topic == "heard.dead"]
+    dead = [one for one in log.published if one.topic == "source.dead"]
     assert [one.value for one in dead] == [POISON]
-    assert dead_letters.read("heard.dead", None, b"", dead[0].headers).reason == (
+    assert dead_letters.read("source.dead", None, b"", dead[0].headers).reason == (
         "attempts_exhausted"
     )
-    assert sum(one.topic == "said" for one in log.published) == 20
+    assert sum(one.topic == "result" for one in log.published) == 20
     assert log.acknowledged == 21
 
 
@@ -456,7 +456,7 @@ def test_what_is_late_is_awaited_without_an_end(adapter: Adapter) -> None:
     log = Log()
     adapter(raising(*(NotYet("on its way") for _ in range(9))), log)
     assert log.acknowledged == 1
-    assert [one.topic for one in log.published] == ["said", "told"]
+    assert [one.topic for one in log.published] == ["result", "told"]
 
 
 def test_a_sender_that_is_away_is_a_dead_letter_after_its_attempts() -> None:
@@ -468,7 +468,7 @@ def test_a_sender_that_is_away_is_a_dead_letter_after_its_attempts() -> None:
 
 def test_outputs_that_cannot_be_encoded_are_a_dead_letter(adapter: Adapter) -> None:
     async def surrogate(record: Decoded) -> list[Output]:
-        return [Output("said", Reply(track_id="t1", text="\ud800"))]
+        return [Output("result", Reply(track_id="t1", text="\ud800"))]
 
     log = Log()
     adapter(each(NAME, Decoded, surrogate), log)
@@ -482,13 +482,13 @@ def test_a_bug_in_outputs_that_are_generated_while_they_are_sent(batches: Adapte
             for message in batch:
                 if message.value == POISON:
                     raise KeyError("T-1")
-                yield message, Output("said", REPLY)
+                yield message, Output("result", REPLY)
 
         return Handled([], outputs())
 
     log = Log(values=[b"1", POISON, b"3"])
     batches(handle, log)
-    assert {one.value for one in log.published if one.topic == "heard.dead"} == {POISON}
+    assert {one.value for one in log.published if one.topic == "source.dead"} == {POISON}
     assert log.acknowledged == 3
 
 
@@ -497,7 +497,7 @@ def test_an_outage_of_the_store_is_no_fault_of_a_message_that_needs_it(adapter: 
     log = Log(values=[POISON] + [b"good"] * 200)
     with pytest.raises(OwnSideAway):
         adapter(failing_for(POISON, OwnSideAway), log)
-    assert [one for one in log.published if one.topic == "heard.dead"] == []
+    assert [one for one in log.published if one.topic == "source.dead"] == []
 
 
 def test_what_is_late_after_an_outage_stops_no_process(batches: Adapter) -> None:
@@ -505,4 +505,4 @@ def test_what_is_late_after_an_outage_stops_no_process(batches: Adapter) -> None
     log = Log()
     batches(raising(*outage, *(NotYet("on its way") for _ in range(9))), log)
     assert log.acknowledged == 1
-    assert [one.topic for one in log.published] == ["said", "told"]
+    assert [one.topic for one in log.published] == ["result", "told"]

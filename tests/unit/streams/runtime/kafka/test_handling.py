@@ -38,7 +38,7 @@ class Memory:
 
 def event(headers: Sequence[tuple[str, bytes | None]] = (("trace", b"1"),)) -> Any:
     message = SimpleNamespace(
-        topic="heard", partition=3, offset=7, key=b"t1", value=b'{"track_id": "t1"}',
+        topic="source", partition=3, offset=7, key=b"t1", value=b'{"track_id": "t1"}',
         headers=headers, timestamp=1.5,
     )  # fmt: skip
     return SimpleNamespace(message=message)

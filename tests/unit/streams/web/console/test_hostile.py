@@ -82,7 +82,7 @@ def test_every_text_of_an_upload_is_tried() -> None:
     assert set(free_texts(schema, schema["$defs"])) == set(evil_places(upload.model_dump()))
 
 
-def told_evil(console: Console) -> dict[str, str]:
+def hostile_paths(console: Console) -> dict[str, str]:
     """Put the evil text wherever an upload, a dead letter, a user or an appeal can."""
     ledger = console.resources.ledger
     decided, requested = tell(ledger, EVIL[:200], **EVIL_UPLOAD)
@@ -118,7 +118,7 @@ def told_evil(console: Console) -> dict[str, str]:
 
 
 def test_no_stored_text_becomes_markup(console: Console) -> None:
-    paths = told_evil(console)
+    paths = hostile_paths(console)
     admin = console.browser("admin")
     track = admin.get("/tracks").text
     links = re.findall(r'href="(/tracks/[^"]+)"', track)

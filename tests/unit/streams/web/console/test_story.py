@@ -23,14 +23,14 @@ from tests.support.events import fingerprinted, in_catalogue, match, message
 from tests.support.stories import a_task, tell
 
 MARK = Mark(generator="Suno", kind="tag", strength="strong", place="<comment>", song_id="song-1")
-TOLD = Declaration(contains_ai="None", tools=(Tool(name="Synth", agreement_id="AGR-7"),))
+DECLARED = Declaration(contains_ai="None", tools=(Tool(name="Synth", agreement_id="AGR-7"),))
 
 
 def a_story(console: Console) -> str:
     """A track that a person must look at, is like T-0, was signed, and names an agreement."""
     ledger = console.resources.ledger
     known, _ = tell(ledger, "T-0", title="The known one")
-    task = a_task(ledger, "T-1", declared=TOLD)
+    task = a_task(ledger, "T-1", declared=DECLARED)
     provenance = Provenance(
         state="untrusted",
         signer="A <b>signer</b>",
