@@ -200,7 +200,7 @@ TABLE: list[Row] = [
     (LICENSED, AI,    {"rights": [DISPUTED]},           "All declaration",    False, OUT,   None),
     (LICENSED, AI,    {"rights": [OTHER_TOOL]},         "All declaration",    False, OUT,   None),
     (LICENSED, AI,    {"rights": [APPROVAL]},           "All declaration",    False, OUT,   None),
-    (LICENSED, AI,    {"rights": [APPROVAL], "result": SAW_CONTRACT},
+    (LICENSED, AI,    {"rights": [APPROVAL], "said": SAW_CONTRACT},
                                                         "All reviewer",       True,  BADGE, None),
     (ALL,     AI,     {"rights": [GRANTED]},            "All declaration",    False, OUT,   None),
     (NOTHING, AI,     {"rights": [BY_ISRC], **ISRC},    "All detector",       True,  BADGE, None),
@@ -224,28 +224,28 @@ TABLE: list[Row] = [
                                                         "All declaration",    False, OUT,   None),
     (LICENSED, AI,    {"rights": [IN_DE]},              "All declaration",    False, OUT,   None),
     # --- a person settles it, an appeal even more
-    (NONE,    AI,     {"result": SAYS_HUMAN},             "None reviewer",      False, FREE,  None),
-    (NOTHING, HUNCH,  {"result": SAYS_HUMAN},             "None reviewer",      False, FREE,  None),
-    (NOTHING, HUNCH,  {"result": SAYS_AI},                "All reviewer",       False, OUT,   None),
-    (NOTHING, HUMAN,  {"result": SAYS_AI},                "All reviewer",       False, OUT,   None),
-    (ALL,     AI,     {"result": SAYS_HUMAN},             "None reviewer",      False, FREE,  None),
-    (NOTHING, BORDER, {"result": SAYS_HUMAN},             "None reviewer",      False, FREE,  None),
-    (NONE,    AI,     {"result": WON},                    "None appeal",        False, FREE,  None),
-    (NOTHING, AI,     {"result": WON | SAYS_AI},          "None appeal",        False, FREE,  None),
-    (NONE,    AI,     {"result": TAKEN_FURTHER},          "None appeal",        False, FREE,  None),
-    (NOTHING, AI,     {"result": LOST},                   "All detector",       False, BADGE, None),
-    (NOTHING, AI,     {"result": RELIEF},                 "All detector",       False, BADGE, None),
-    (NONE,    HUMAN,  {"result": WON, "file": SIGNED_ALL}, "None appeal",       False, FREE,  None),
+    (NONE,    AI,     {"said": SAYS_HUMAN},             "None reviewer",      False, FREE,  None),
+    (NOTHING, HUNCH,  {"said": SAYS_HUMAN},             "None reviewer",      False, FREE,  None),
+    (NOTHING, HUNCH,  {"said": SAYS_AI},                "All reviewer",       False, OUT,   None),
+    (NOTHING, HUMAN,  {"said": SAYS_AI},                "All reviewer",       False, OUT,   None),
+    (ALL,     AI,     {"said": SAYS_HUMAN},             "None reviewer",      False, FREE,  None),
+    (NOTHING, BORDER, {"said": SAYS_HUMAN},             "None reviewer",      False, FREE,  None),
+    (NONE,    AI,     {"said": WON},                    "None appeal",        False, FREE,  None),
+    (NOTHING, AI,     {"said": WON | SAYS_AI},          "None appeal",        False, FREE,  None),
+    (NONE,    AI,     {"said": TAKEN_FURTHER},          "None appeal",        False, FREE,  None),
+    (NOTHING, AI,     {"said": LOST},                   "All detector",       False, BADGE, None),
+    (NOTHING, AI,     {"said": RELIEF},                 "All detector",       False, BADGE, None),
+    (NONE,    HUMAN,  {"said": WON, "file": SIGNED_ALL}, "None appeal",       False, FREE,  None),
     # --- a person's voice: a licence for a tool is none for a voice
     (ALL,     AI,     VOICE,                            "All declaration",    False, OUT | HELD, "impersonation"),
     (LICENSED, AI,    {"rights": [GRANTED], **VOICE},   "All declaration",    True,  BADGE | HELD, "impersonation"),
     (ALL,     AI,     {"rights": [VOICE_YES], **VOICE}, "All declaration",    False, OUT,   None),
     (ALL,     AI,     {"rights": [VOICE_NO], **VOICE},  "All declaration",    False,
                       OUT | HELD | {"availability": "hold"}, "impersonation"),
-    (ALL,     AI,     {"result": IMPERSONATES, **VOICE},  "All reviewer",       False, OUT | GONE, None),
-    (ALL,     AI,     {"result": HONEST, "rights": [VOICE_NO], **VOICE},
+    (ALL,     AI,     {"said": IMPERSONATES, **VOICE},  "All reviewer",       False, OUT | GONE, None),
+    (ALL,     AI,     {"said": HONEST, "rights": [VOICE_NO], **VOICE},
                                                         "All reviewer",       False, OUT,   None),
-    (NOTHING, HUMAN,  {"result": IMPERSONATES},           "All reviewer",       False, OUT | GONE, None),
+    (NOTHING, HUMAN,  {"said": IMPERSONATES},           "All reviewer",       False, OUT | GONE, None),
     (NOTHING, AI,     IMPOSTOR,                         "All detector",       False,
                       BADGE | {"profile": "await_approval"}, "impersonation"),
     (NOTHING, HUMAN,  IMPOSTOR,                         "Unknown detector",   False, FREE,  None),
@@ -277,7 +277,7 @@ TABLE: list[Row] = [
 
 
 def event_of(declared: Declaration, detected: dict[str, Any], known: dict[str, Any]) -> Any:
-    own = {"file", "rights", "result", "at", "matches"}
+    own = {"file", "rights", "said", "at", "matches"}
     fields = {name: value for name, value in known.items() if name not in own}
     event = classified(**detected, declared=declared, **fields)
     more = {"provenance": known.get("file"), "matches": tuple(known.get("matches", ()))}
@@ -285,7 +285,7 @@ def event_of(declared: Declaration, detected: dict[str, Any], known: dict[str, A
 
 
 def decided(event: TrackClassified, known: dict[str, Any]) -> DecisionRecords:
-    about = known.get("result", {})
+    about = known.get("said", {})
     # People spoke about the very upload of this row.
     rulings = Rulings(
         tuple(one.model_copy(update={"upload_id": event.upload_id})
