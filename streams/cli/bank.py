@@ -3,9 +3,6 @@
 Each command imports what it needs when it runs.
 """
 
-import asyncio
-import hashlib
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -22,7 +19,7 @@ from streams.contract.vocabulary import BankKind
 
 if TYPE_CHECKING:
     from streams.known.banks import Banks, By
-    from streams.known.index import Changed, Item
+    from streams.known.index import Changed
     from streams.runtime.settings import Settings
 
 app = typer.Typer()
@@ -110,10 +107,12 @@ def add(
     """Add recordings: files, or tracks and contents of the artefact store."""
     if item_id is not None and len(things) > 1:
         raise BadInput("wrong_arguments", "--id names a single item")
+    from streams.services.bank_items import item_of
+
     more = {"generator": generator, "licence": licence, "note": note}
     with _opened(state, dry_run=dry_run) as (banks, settings):
         banks.get(name)
-        items = [_item(name, thing, item_id, more, settings) for thing in things]
+        items = [item_of(name, thing, item_id, more, settings) for thing in things]
         _show_changed(banks.add(name, items, _attribution(by, why)))
 
 
@@ -217,23 +216,18 @@ def verify(state: opt.StateOption = HERE) -> None:
 
     The sample is the first hundred items, then each hundredth.
     """
-    from detector.matching.alignment import Recording
-    from detector.matching.landmarks import Landmarks
-    from streams.known.index import Query
+    from streams.services.bank_items import sampled
 
     faults = checked = 0
     with _opened(state) as (banks, _):
         for fault in banks.index.faults():
             faults += 1
             echo(fault)
-        for number, item in enumerate(banks.index.items()):
-            if number % 100 == 0 or number < 100:
-                checked += 1
-                query = Query("0" * 64, None, Recording(Landmarks.from_bytes(item.landmarks)))
-                hits = {(hit.item.bank, hit.item.item_id) for hit in banks.index.search(query)}
-                if (item.bank, item.item_id) not in hits:
-                    faults += 1
-                    echo(f"{item.item_id} of {item.bank} does not find itself")
+        for item, finds_itself in sampled(banks):
+            checked += 1
+            if not finds_itself:
+                faults += 1
+                echo(f"{item.item_id} of {item.bank} does not find itself")
     echo(f"{faults} faults; {checked} items looked up")
     raise SystemExit(1 if faults else 0)
 
@@ -317,40 +311,6 @@ def _attribution(by: str, why: str) -> "By":
     from streams.known.banks import By
 
     return By(operator(by), why or None, datetime.now(UTC))
-
-
-def _item(
-    bank: str, thing: str, item_id: str | None, more: dict[str, str | None], settings: "Settings"
-) -> "Item":
-    """Return the item of a file, of a stored content, or of a track in the ledger."""
-    from streams.known.index import Item
-    from streams.media.artefacts import ArtefactStore
-    from streams.media.decode_pool import DecodePool
-    from streams.services.upload_inputs import readable
-    from streams.store import queries
-    from streams.store.database import Ledger
-
-    path = Path(thing)
-    if path.is_file():
-        with DecodePool(settings) as pool:
-            decoded = asyncio.run(pool.decode(path))
-        with path.open("rb") as file:
-            content = hashlib.file_digest(file, "sha256").hexdigest()
-        landmarks, pcm = decoded.landmarks, decoded.pcm_sha256
-    else:
-        content = thing
-        if not re.fullmatch("[0-9a-f]{64}", thing):  # a track: its latest decoded upload
-            latest = queries.latest_content(Ledger.of(settings), thing)
-            if latest is None:
-                detail = f"{thing} is no file, and the ledger knows no such track"
-                raise BadInput("unknown_track", detail)
-            content = latest
-        acoustics = ArtefactStore.open(settings.store).acoustics(content)
-        if acoustics is None:
-            raise BadInput("not_heard", f"the store has no landmarks of {content}: name its file")
-        landmarks, pcm = acoustics.landmarks, acoustics.pcm_sha256
-    name = readable(item_id or (path.name if path.is_file() else thing))
-    return Item.of(bank, name, content, landmarks, pcm_sha256=pcm, **more)
 
 
 def _show_changed(changed: "Changed") -> None:

@@ -17,7 +17,8 @@ from detector.assessment.model import Model
 from detector.types import Rates
 from streams.contract.printing import on_a_page
 from streams.contract.vocabulary import Outcome
-from streams.ops.scan.tables import KINDS, Count, Report, Track
+from streams.ops.scan.tables import KINDS, Count, Report
+from streams.ops.scan.track import Track
 from streams.services.wording import words
 
 HERE: Final = Path(__file__).resolve().parent

@@ -8,14 +8,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from detector.matching.classes import MatchClass
-from streams.contract.records import Provenance
 from streams.contract.vocabulary import Outcome
+from streams.ops.scan.duplicates import PARTS, Duplicates, grouped
 from streams.ops.scan.records import Listing, Reading
-from streams.policy.identity import Differences, Identity, differences, folded
+from streams.ops.scan.track import Track
+from streams.policy.identity import folded
 from streams.store.scan_state import Pair
 
-PARTS: Final = frozenset(one.value for one in MatchClass if one.is_part)
 OUTCOMES: Final = tuple(one.value for one in Outcome)
 KINDS: Final = {
     "artist": "artists",
@@ -49,99 +48,6 @@ TYPES: Final[Mapping[str, type]] = {
     **dict.fromkeys((*COUNTED[:-1], "duplicate_group", "sample_rate_hz"), int),
 }
 """Of the columns that hold no text."""
-_CLASSES: Final = {one.value: one for one in MatchClass}
-COMPARED: Final = 50  # recordings of one group of duplicates whose identities are compared
-
-
-@dataclass(frozen=True, slots=True)
-class Track:
-    """One file of the report; texts are as the file or the manifest has them."""
-
-    path: str
-    title: str | None
-    artists: tuple[str, ...]
-    release: str | None
-    deliverer: str | None
-    isrc: str | None
-    folder: str
-    track_id: str | None
-    reading: Reading | None
-    marks: tuple[str, ...] = ()
-    provenance: str | None = None
-
-    @classmethod
-    def of(cls, listing: Listing, reading: Reading | None) -> "Track":
-        """Return the track of a file: what a manifest states prevails over the file's tags."""
-        tags = reading.tags if reading else Reading(status="unreadable").tags
-        by = f"{tags.release} ({tags.release_artist})" if tags.release_artist else tags.release
-        stated = reading.provenance if reading else None
-        return cls(
-            path=listing.path,
-            title=listing.title or tags.title,
-            artists=listing.artists or ((tags.artist,) if tags.artist else ()),
-            release=listing.release or (by if tags.release else None),
-            deliverer=listing.deliverer or tags.label,
-            isrc=listing.isrc or tags.isrc,
-            folder=listing.folder,
-            track_id=listing.track_id,
-            reading=reading,
-            marks=marks_of(stated),
-            provenance=provenance_of(stated),
-        )
-
-    @property
-    def content(self) -> str | None:
-        """The SHA-256 of its bytes."""
-        return self.reading.content_sha256 if self.reading else None
-
-    @property
-    def outcome(self) -> str | None:
-        """The detector's answer; None: unreadable, or not read yet."""
-        return self.reading.outcome.value if self.reading and self.reading.outcome else None
-
-    @property
-    def finds_ai(self) -> bool:
-        """Whether the detector identifies or suspects AI."""
-        return bool(self.reading and self.reading.outcome and self.reading.outcome.finds_ai)
-
-    @property
-    def states_ai(self) -> bool:
-        """Whether the file itself states or carries that it was made with AI."""
-        return bool(self.marks or self.provenance)
-
-    @property
-    def unreadable(self) -> bool:
-        """Whether it could not be read."""
-        return self.reading is not None and self.reading.status == "unreadable"
-
-    @property
-    def seconds(self) -> float:
-        """Its duration."""
-        return self.reading.audio.duration_s if self.reading and self.reading.audio else 0.0
-
-    @property
-    def identity(self) -> Identity:
-        """Under which names it is delivered."""
-        return Identity(self.artists, self.isrc, self.deliverer)
-
-
-def marks_of(provenance: Provenance | None) -> tuple[str, ...]:
-    """Return the marks of generators that a file carries, in words."""
-    marks = provenance.marks if provenance else ()
-    texts = (" ".join(filter(None, (one.generator, one.version))) for one in marks)
-    return tuple(f"{text} ({one.kind})" for text, one in zip(texts, marks, strict=True))
-
-
-def provenance_of(provenance: Provenance | None) -> str | None:
-    """Return what manifest and AIGC tag state about AI, in words; None: nothing."""
-    if provenance is None:
-        return None
-    texts = []
-    if provenance.state != "absent" and provenance.extent.value in ("All", "Partly"):
-        texts.append(f"C2PA {provenance.state}: {provenance.extent.value}")
-    if provenance.aigc is not None:
-        texts.append(f"AIGC label {provenance.aigc.label}")
-    return "; ".join(texts) or None
 
 
 @dataclass(slots=True)
@@ -163,7 +69,7 @@ class Count:
         """Tracks in which the detector finds AI."""
         return self.outcomes[Outcome.IDENTIFIED] + self.outcomes[Outcome.SUSPECTED]
 
-    def add(self, track: Track, group: "Duplicates | None") -> None:
+    def add(self, track: Track, group: Duplicates | None) -> None:
         """Count a track, and the group of duplicates in which it is."""
         self.tracks += 1
         self.seconds += track.seconds
@@ -191,17 +97,6 @@ class Count:
 
 
 @dataclass(frozen=True)
-class Duplicates:
-    """Tracks that are one recording; ``differ``: whether under different names."""
-
-    number: int
-    tracks: tuple[Track, ...]
-    match_class: str
-    """The weakest match that joins them."""
-    differ: Differences
-
-
-@dataclass(frozen=True)
 class Report:
     """All tables of a scan."""
 
@@ -224,7 +119,7 @@ class Report:
             if track.content is not None:
                 by_content[track.content].append(track)
         here = [pair for pair in pairs if pair.first in by_content and pair.second in by_content]
-        duplicates = list(_duplicates(by_content, [p for p in here if p.match_class not in PARTS]))
+        duplicates = list(grouped(by_content, [p for p in here if p.match_class not in PARTS]))
         group_of = {one.content: group for group in duplicates for one in group.tracks}
         total = Count("")
         counts: dict[str, dict[str, Count]] = {kind: {} for kind in KINDS}
@@ -332,46 +227,3 @@ def _names(track: Track, kind: str) -> tuple[str, ...]:
 
 def _interest(count: Count) -> tuple[int, int, int, int, str]:
     return -count.ai, -count.marked, -count.renamed, -count.tracks, count.name.casefold()
-
-
-def _duplicates(
-    by_content: Mapping[str, Sequence[Track]], pairs: Sequence[Pair]
-) -> Iterator[Duplicates]:
-    """Yield the groups of tracks that are one recording: equal bytes, or matches from end to end.
-
-    What matches the same recording is in one group, also where the two were not compared.
-    """
-    above: dict[str, str] = {}
-
-    def root(content: str) -> str:
-        while (parent := above.get(content, content)) != content:
-            above[content] = above.get(parent, parent)
-            content = parent
-        return content
-
-    for pair in pairs:
-        first, second = sorted((root(pair.first), root(pair.second)))
-        above[second] = first
-    classes = list(_CLASSES.values())
-    weakest: dict[str, MatchClass] = {}
-    for pair in pairs:
-        at, match_class = root(pair.first), _CLASSES[pair.match_class]
-        weakest[at] = max(weakest.get(at, match_class), match_class, key=classes.index)
-    groups: dict[str, list[Track]] = defaultdict(list)
-    for content, tracks in by_content.items():
-        groups[root(content)] += tracks
-    number = 0
-    for at, tracks in groups.items():
-        if len(tracks) > 1:
-            number += 1
-            match_class = weakest.get(at, MatchClass.EXACT)
-            yield Duplicates(number, tuple(tracks), match_class.value, _differ(tracks))
-
-
-def _differ(tracks: Sequence[Track]) -> Differences:
-    identities = list(dict.fromkeys(track.identity for track in tracks))[:COMPARED]
-    differ = Differences()
-    for index, first in enumerate(identities):
-        for second in identities[index + 1 :]:
-            differ |= differences(first, second)
-    return differ

@@ -1,12 +1,8 @@
 """The tables of a scan, from made-up files."""
 
-from streams.contract.records import Provenance
-from streams.contract.records.fingerprints import Aigc
-from streams.contract.vocabulary import Extent
-from streams.ops.scan.tables import COLUMNS, Report, provenance_of
+from streams.ops.scan.tables import COLUMNS, Report
 from streams.policy.identity import Differences
-from streams.store.scan_state import Pair
-from tests.support.scanned import catalogue, listing, reading
+from tests.support.scanned import catalogue
 
 
 def test_tracks_are_counted_by_artist_release_and_deliverer() -> None:
@@ -45,16 +41,6 @@ def test_duplicates_are_grouped_and_other_names_are_marked() -> None:
     assert all(tuple(row) == COLUMNS["duplicates"] for row in rows)
 
 
-def test_a_chain_of_matches_is_one_group_by_its_weakest_class() -> None:
-    files = [(listing(f"{name}.wav"), reading(name)) for name in "abcdef"]
-    exact, sped = (("a", "b", "exact"), ("d", "c", "exact")), ("b", "c", "sped_up")
-    pairs = [Pair(one * 64, other * 64, kind, 60.0) for one, other, kind in (*exact, sped)]
-    for order in (pairs, pairs[::-1]):
-        (group,) = Report.of(files, order).duplicates
-        assert [track.path[-5] for track in group.tracks] == list("abcd")
-        assert (group.match_class, bool(group.differ)) == ("sped_up", False)
-
-
 def test_each_file_is_a_row() -> None:
     rows = list(Report.of(*catalogue()).track_rows())
     assert all(tuple(row) == COLUMNS["tracks"] for row in rows)
@@ -66,13 +52,6 @@ def test_each_file_is_a_row() -> None:
     assert rows[6]["reason"] == "undecodable"
     unreadable = list(Report.of(*catalogue()).unreadable_rows())
     assert [tuple(row) for row in unreadable] == [COLUMNS["unreadable"]]
-
-
-def test_statements_of_a_file_in_words() -> None:
-    assert provenance_of(None) is None
-    assert provenance_of(Provenance(state="untrusted")) is None
-    both = Provenance(state="untrusted", extent=Extent.ALL, aigc=Aigc(label="1"))
-    assert provenance_of(both) == "C2PA untrusted: All; AIGC label 1"
 
 
 def test_nothing_is_a_report() -> None:
