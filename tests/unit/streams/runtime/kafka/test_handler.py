@@ -274,7 +274,7 @@ def test_a_bug_becomes_a_dead_letter_of_the_message_that_triggers_it(adapter: Ad
     log = Log([b'{"track_id": "a"}', b'{"track_id": "bug"}', b'{"track_id": "b"}'])
     adapter(each(NAME, Decoded, handle), log)
     topics = sorted(message.topic for message in log.published)
-    assert topics == ["source.dead", "result", "result"]
+    assert topics == ["result", "result", "source.dead"]
     (dead,) = [message for message in log.published if message.topic == "source.dead"]
     headers = dict(dead.headers)
     assert headers[dead_letters.REASON] == b"unexpected_error"
