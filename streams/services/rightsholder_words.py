@@ -6,7 +6,7 @@ from typing import Final
 
 from streams.contract.records.rights import WORLDWIDE
 from streams.contract.translations import N_, day, translated
-from streams.services.artist_words import FOLLOWS, FOLLOWS_NOT
+from streams.contract.vocabulary import ACTIONS, DIMENSIONS
 from streams.services.rights_preview import Preview
 
 KINDS: Final = {
@@ -90,8 +90,9 @@ def changes(language: str, preview: Preview) -> list[str]:
             translated(language, N_("We looked at {examined} of them."), examined=preview.examined)
         )
     for flip in preview.flips:
-        text = FOLLOWS.get((flip.dimension, flip.after)) or FOLLOWS_NOT.get(flip.dimension)
-        if text is not None:
+        if flip.dimension in DIMENSIONS:
+            action = ACTIONS.get((flip.dimension, flip.after))
+            text = DIMENSIONS[flip.dimension].unchanged if action is None else action.to_artist
             follows = translated(language, text)
             line = translated(language, N_("For {tracks} of them: {follows}"), tracks=flip.tracks,
                               follows=follows)  # fmt: skip
