@@ -22,6 +22,10 @@ if [ -z "$engine" ]; then
 fi
 out=${OUT:-build/image}
 base=${BASE:-$(sed -n 's/^ARG BASE=//p' deploy/Dockerfile)}
+case $base in
+*@sha256:*) ;;
+*) echo "the base image $base has no digest: a registry may give another one tomorrow. A release is built with BASE=$base@sha256:..." >&2 ;;
+esac
 mkdir -p "$out"
 set -- build -f deploy/Dockerfile \
     --build-arg "DEVICE=$device" \

@@ -73,6 +73,7 @@ def differences(stated: dict[str, Any], image_id: str | None = None) -> list[str
     here = {f"file:{name}": {"sha256": digest(ROOT / name)} for name in FILES}
     here[COMMIT] = {"gitCommit": git("rev-parse", "HEAD")}
     faults = [f"{uri} is another one here" for uri in here if digests.get(uri) != here[uri]]
+    faults += [f"{uri} has no digest" for uri in digests if not digests[uri]]
     if image_id is not None and subject["digest"] != {"sha256": image_id.removeprefix("sha256:")}:
         faults.append(f"it is about another image than {image_id}")
     return faults

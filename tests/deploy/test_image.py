@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -174,6 +175,19 @@ def test_provenance_of_another_image_or_clone_is_found(made: Path, tmp_path: Pat
     path = tmp_path / "other.json"
     path.write_text(text.replace(provenance.git("rev-parse", "HEAD"), "0" * 40))
     assert provenance.main("verify", str(path)) == 1
+
+
+def test_a_base_without_a_digest_is_named(made: Path, tmp_path: Path) -> None:
+    """A registry gives another image under the same tag tomorrow."""
+    engine = shutil.copy(made / "podman", tmp_path / "podman")
+    options = {"ENGINE": str(engine), "OUT": str(tmp_path), "BASE": ""}
+    command = ["sh", "deploy/image.sh"]
+    done = subprocess.run(
+        command, cwd=ROOT, env=os.environ | options, capture_output=True, text=True, check=True
+    )
+    assert "python:3.12-slim-bookworm has no digest" in done.stderr
+    stated = json.loads((tmp_path / "provenance.json").read_text())
+    assert provenance.differences(stated) == ["docker:python:3.12-slim-bookworm has no digest"]
 
 
 def test_every_variable_in_the_image_is_a_setting() -> None:

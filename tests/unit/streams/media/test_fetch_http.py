@@ -163,6 +163,17 @@ def test_a_resolver_that_changes_its_mind(tmp_path: Path, port: int) -> None:
     assert reason(rebinding, f"http://evil.example:{port}/inside", tmp_path) == "refused_address"
 
 
+def test_no_proxy_of_the_environment_fetches_in_our_name(
+    tmp_path: Path, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would look names up and connect by itself, past the guard."""
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, f"http://{INSIDE}:{port}")
+    fetched = fetcher(tmp_path).fetch(f"http://music.example:{port}/a.wav", None, tmp_path)
+    fetched.path.unlink()
+    assert Handler.asked == ["/a.wav"], "a proxy is asked for the whole address"
+
+
 @pytest.mark.parametrize(
     ("path", "expected"),
     [

@@ -21,6 +21,7 @@ from streams.store import queries
 from streams.store.database import Ledger, LedgerAway, LedgerError, Row, Unstorable
 from streams.store.projections import rows_of
 from tests.support.catalogue import CatalogueFixture
+from tests.support.databases import MIGRATED, Databases
 from tests.support.events import (
     fingerprinted,
     message,
@@ -102,6 +103,30 @@ def test_a_locked_database_is_away_and_then_back(
     other.rollback()
     project(ledger, whole_story())
     assert queries.counts(ledger)["uploads"] == 1
+
+
+def test_a_database_that_ends_our_connections_is_away_and_then_back(
+    databases: Databases,
+) -> None:
+    """As PostgreSQL does when it is stopped (57P01), also within a transaction."""
+    end = sqlalchemy.text(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name"
+    )
+    with databases.new(MIGRATED) as url:
+        ledger = Ledger.open(url)
+
+        def interrupted() -> None:
+            with ledger.transaction() as connection:
+                connection.execute(sqlalchemy.text("SELECT 1"))
+                with databases.server.connect() as other:
+                    other.execute(end, {"name": ledger.engine.url.database})
+                ledger.add(connection, rows_of(message(topics.UPLOADED, received())))
+
+        with pytest.raises(LedgerAway):
+            interrupted()
+        assert project(ledger, whole_story()).refused == []
+        assert queries.counts(ledger)["uploads"] == 1
+        ledger.close()
 
 
 def test_a_stopped_database_is_away() -> None:
