@@ -151,6 +151,10 @@ BOARD: Final = Board(
                             _rate("earmark_events_expired_total", "processor"),
                             "{{processor}}: expired",
                         ),
+                        (
+                            _rate("earmark_logs_restarted_total", "processor"),
+                            "{{processor}}: log began anew",
+                        ),
                     ],
                     "cpm",
                     "stack",

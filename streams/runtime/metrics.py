@@ -68,6 +68,11 @@ EXPIRED: Final = Counter(
     "Events that the broker deleted (retention) before the process had read them",
     ["processor"],
 )
+LOGS_RESTARTED: Final = Counter(
+    "earmark_logs_restarted_total",
+    "Partitions whose log began anew below what the process had read: it is read from its start",
+    ["processor"],
+)
 DECODES: Final = Counter(
     "earmark_decodes_total",
     "Uploads by decode: decoded | reused (known content) | decoded_again (landmarks were missing)",
@@ -432,6 +437,7 @@ def begin(processor: str) -> None:
         GROUP_STALLS,
         OFFSET_GAPS,
         EXPIRED,
+        LOGS_RESTARTED,
     ):
         counter.labels(processor)
     PAUSED.labels(processor).set(0)

@@ -30,6 +30,8 @@ RESCORE_LAG = 'earmark_consumer_lag{processor="rescore",topic="tracks.rescoring"
 RESCORED = RESCORE_LAG.replace("lag", "offset")
 UNREADABLE = 'earmark_dead_letters_total{processor="ledger",reason="unreadable_batch"}'
 EXPIRED = 'earmark_events_expired_total{processor="decide",instance="a"}'
+LOST = 'earmark_topic_differences{topic="tracks.uploaded",kind="create"}'
+RESTARTED = EXPIRED.replace("events_expired", "logs_restarted")
 AHEAD = 'earmark_clock_difference_seconds{instance="a"}'
 HEARD = 'earmark_ended_total{processor="fingerprint",outcome="emitted"}'
 DECIDED = 'earmark_decisions_total{extent="All",restricted="true"}'
@@ -93,6 +95,11 @@ CASES: dict[str, tuple[int, list[dict[str, str]], list[dict[str, str]]]] = {
         40,
         [{EXPIRED: "0x20 15x60"}, {EXPIRED: "_x20 15x60"}],
         [{EXPIRED: "0x60"}, {EXPIRED: "15x60"}],
+    ),
+    "EarmarkTopicLost": (
+        40,
+        [{LOST: "_x10 1x60"}, {RESTARTED: "0x20 3x60"}, {RESTARTED: "_x20 3x60"}],
+        [{LOST.replace("create", "grow"): "1x60"}, {RESTARTED: "3x60"}],
     ),
     "EarmarkClockDiffers": (40, [{AHEAD: "300x60"}, {AHEAD: "-90x60"}], [{AHEAD: "30x60"}]),
     "EarmarkDeadLetterShare": (

@@ -1,19 +1,25 @@
-"""An Apache Kafka that is killed, or refuses a part of what is sent."""
+"""An Apache Kafka that is killed, has a full disk, is silent, or refuses a part of what is sent."""
 
 import json
+import resource
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
 from streams.contract import dead_letters, topics
+from streams.ops.checks import broker
 from streams.ops.embedded_broker import ensure_topics
+from streams.ops.monitor import Check, run_check
+from streams.runtime.health import Health
 from streams.runtime.settings import Settings
 from streams.stages.ingest import IngestHook
 from tests.pipeline.conftest import StageOn
 from tests.pipeline.staging import numbers, ping, wait_until
 from tests.support.events import upload
+from tests.support.gauges import value
 from tests.support.kafka import ApacheKafka, apache_kafka
 
 pytestmark = pytest.mark.pipeline
@@ -24,8 +30,8 @@ PINGS = 120
 @pytest.fixture(scope="module")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApacheKafka]:
     """An Apache Kafka of this module's own, to be killed."""
-    with apache_kafka(tmp_path_factory.mktemp("kafka")) as broker:
-        yield broker
+    with apache_kafka(tmp_path_factory.mktemp("kafka")) as running:
+        yield running
 
 
 def test_a_broker_that_is_killed_while_events_are_published_is_waited_for(
@@ -41,6 +47,42 @@ def test_a_broker_that_is_killed_while_events_are_published_is_waited_for(
     assert numbers(stage, PINGS) == set(range(PINGS))
     assert worker.popen.poll() is None
     assert worker.end() == 0
+
+
+def test_a_broker_whose_disk_is_full_is_waited_for(kafka: ApacheKafka, stage_on: StageOn) -> None:
+    """It ends by itself. Here each file has a limit of one byte, in place of the disk."""
+    stage = stage_on(kafka.bootstrap)
+    worker = stage.start()
+    worker.wait_for("partitions_assigned")
+    stage.send([ping(number, "crawl") for number in range(PINGS)])
+    assert kafka.pid is not None
+    resource.prlimit(kafka.pid, resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
+    wait_until(lambda: not kafka.running, 60)
+    wait_until(lambda: worker.ready()["missing"] == ["broker_reachable"], 60)
+    kafka.start()
+    assert numbers(stage, PINGS) == set(range(PINGS))
+    assert worker.popen.poll() is None
+    assert worker.end() == 0
+
+
+def test_connections_of_which_the_other_half_is_gone_are_noticed(
+    kafka: ApacheKafka, stage_on: StageOn
+) -> None:
+    """They stay open, and nothing comes, as behind a firewall that has forgotten them."""
+    stage = stage_on(kafka.bootstrap)
+    worker = stage.start()
+    worker.wait_for("partitions_assigned")
+    stage.send([ping(number, "crawl") for number in range(PINGS)])
+    kafka.pause()
+    failures = value("earmark_monitor_failures_total", check="broker") or 0
+    health = Health("broker")
+    run_check(Check("broker", 1.0, partial(broker.measure, stage.settings), broker.GAUGES), health)
+    assert value("earmark_monitor_failures_total", check="broker") == failures + 1
+    wait_until(lambda: "broker_reachable" in worker.ready().get("missing", ()), 60)
+    assert worker.lines("broker_unreachable")
+    kafka.resume()
+    assert numbers(stage, PINGS) == set(range(PINGS))
+    assert worker.popen.poll() is None
 
 
 def test_the_hook_answers_in_time_during_an_outage_and_works_after_it(kafka: ApacheKafka) -> None:

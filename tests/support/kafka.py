@@ -91,6 +91,11 @@ class ApacheKafka:
         """Whether the process is there."""
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def pid(self) -> int | None:
+        """The process, while it is there."""
+        return self._process.pid if self._process is not None and self.running else None
+
     def address(self, protocol: str) -> str:
         """``host:port`` of one listener."""
         return f"127.0.0.1:{self._ports[protocol]}"

@@ -8,8 +8,10 @@ import pytest
 @pytest.fixture
 def unpatched() -> Iterator[None]:
     """Take the patches of Faust's consumer away, before a test and after it."""
-    from streams.runtime.patches import faust_consumer  # Faust takes a second
+    from streams.runtime.patches import faust_consumer, restarted_logs  # Faust takes a second
 
-    faust_consumer.remove()
+    for patch in (faust_consumer, restarted_logs):
+        patch.remove()
     yield
-    faust_consumer.remove()
+    for patch in (faust_consumer, restarted_logs):
+        patch.remove()

@@ -116,6 +116,7 @@ class OrderedAcker:
         self._slots = asyncio.Semaphore(limit)
         self._room = asyncio.Event()
         self._lanes: defaultdict[Partition, _Lane] = defaultdict(_Lane)
+        self._of_former_logs: set[Entry] = set()  # in work; published, never acknowledged
         self._open = False
         self._closed = False
         self._paused = False
@@ -138,6 +139,13 @@ class OrderedAcker:
         self._closed = True
         self._drain_s = drain_s
         await self.revoked()
+
+    def restarted(self, partition: Partition) -> None:
+        """A partition's log began anew: what is in work of the former one ends as it would."""
+        former = self._lanes.pop(partition, None)
+        if former is not None:
+            self._of_former_logs.update(one for one in former.entries.values() if not one.done)
+            self._lanes[partition] = _Lane(tasks=former.tasks)
 
     def pause(self, on: bool) -> None:
         """Begin no event while ``on``; those in work end and are acknowledged."""
@@ -240,12 +248,15 @@ class OrderedAcker:
         self._complete(entry)
 
     def _alive(self, entry: Entry) -> bool:
+        if entry in self._of_former_logs:
+            return True
         message = entry.event.message
         lane = self._lanes.get(message.tp)
         return lane is not None and lane.entries.get(message.offset) is entry
 
     def _complete(self, entry: Entry) -> None:
-        if not self._alive(entry):
+        if entry in self._of_former_logs or not self._alive(entry):
+            self._of_former_logs.discard(entry)
             return
         entry.done = True
         lane = self._lanes[entry.event.message.tp]
@@ -283,4 +294,5 @@ class OrderedAcker:
             for task in list(lane.tasks):
                 task.cancel()
         self._lanes.clear()
+        self._of_former_logs.clear()
         self._room.set()

@@ -22,7 +22,7 @@ from streams.runtime.kafka.acks import OrderedAcker, Partition, Work
 from streams.runtime.kafka.fetch_wait import FetchWait
 from streams.runtime.kafka.handling import paused
 from streams.runtime.kafka.security import client_security, faust_credentials
-from streams.runtime.patches import faust_consumer, record_batches
+from streams.runtime.patches import faust_consumer, record_batches, restarted_logs
 from streams.runtime.settings import Settings
 
 log = structlog.get_logger()
@@ -114,6 +114,7 @@ class Worker:
             limit=limit,
             drain_s=settings.drain_s,
         )
+        restarted_logs.install(processor, self._acker.restarted)
         self._wait = FetchWait(settings.fetch_max_wait_ms, self._set_wait)
         self._starting: asyncio.Task[None] | None = None
         self._pausing: asyncio.Task[None] | None = None

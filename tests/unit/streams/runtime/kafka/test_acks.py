@@ -328,6 +328,28 @@ def test_an_event_delivered_twice_is_worked_on_once() -> None:
     bench(test)
 
 
+def test_a_log_that_began_anew_is_worked_on_from_its_start() -> None:
+    """What is in work of the former log is published, and no offset of it is acknowledged."""
+
+    async def test(bench: Bench) -> None:
+        bench.send(range(4))
+        await settle()
+        await bench.let_end(0, 1)
+        bench.acker.restarted(P0)
+        bench.send(range(3))
+        await settle()
+        await bench.let_end(0)
+        bench.doors[P0, 3][0].set_result(None)
+        bench.doors[P0, 2][0].set_result(None)
+        await settle()
+        assert [offset for _, offset in bench.acked] == [0, 1, 0]
+        await bench.let_end(1, 2)
+        assert [offset for _, offset in bench.acked] == [0, 1, 0, 1, 2]
+        assert sorted(offset for _, offset in bench.published) == [0, 0, 1, 1, 2, 2, 3]
+
+    assert bench(test).failures == []
+
+
 def test_a_record_that_never_arrived_stops_the_worker_before_it_is_passed() -> None:
     before = metrics.OFFSET_GAPS.labels("test")._value.get()
 
