@@ -54,6 +54,7 @@ def test_the_image_runs_as_nobody_in_particular() -> None:
     assert "\nUSER 65532:65532\n" in last_stage  # a number: Kubernetes' runAsNonRoot reads no names
     assert "\nHEALTHCHECK " in last_stage
     assert "/live" in last_stage
+    assert "EARMARK_SANDBOX=required" in last_stage
     assert "org.earmark.sbom.path=" in last_stage
 
 

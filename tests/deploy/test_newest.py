@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import tomllib
 from typing import Any
 
 import yaml
@@ -21,6 +22,19 @@ def test_a_job_runs_it_each_night_with_what_it_needs() -> None:
     assert "libchromaprint1" in commands[0]
     oldest = (ROOT / "pyproject.toml").read_text().split('requires-python = ">=')[1][:4]
     assert oldest in workflow["jobs"]["newest"]["strategy"]["matrix"]["python"]
+
+
+def test_every_dependency_has_an_upper_bound() -> None:
+    """A version that takes something away is none that an installation without constraints gets."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    lines = [*project["dependencies"], *extras["gpu"], *extras["tracing"], *extras["parquet"]]
+    unbound = [
+        one.name
+        for one in map(Requirement, lines)
+        if not {spec.operator for spec in one.specifier} & {"<", "=="}
+    ]
+    assert unbound == []
 
 
 def test_it_asks_for_every_package_without_an_upper_bound() -> None:

@@ -13,7 +13,7 @@ from prometheus_client import REGISTRY
 
 from detector.errors import Fatal, InvalidAudio
 from detector.watermarks.detectors import Watermarks
-from streams.media import decode_pool
+from streams.media import decode_pool, sandbox
 from streams.media.artefacts import ArtefactStore
 from streams.media.decode_pool import DecodePool
 from streams.media.provenance import WATERMARK_FAILED, ProvenanceDecoder
@@ -22,6 +22,7 @@ from streams.runtime.health import Health
 from streams.runtime.settings import Settings
 from streams.services.content_decoding import CONDITION, ContentDecoder, warm
 from tests.support.audio import write_wav
+from tests.support.gauges import value
 from tests.support.watermarking import register
 
 ONE, OTHER = "a" * 64, "b" * 64
@@ -117,6 +118,9 @@ def test_a_process_is_ready_once_its_children_are(pool: DecodePool) -> None:
     asyncio.run(warm(pool, health))
     assert health.missing == []
     assert health.failure is None
+    missing = sandbox.missing(asyncio.run(pool.warm()))
+    for layer in ("limits", "files", "network", "system_calls"):
+        assert value("earmark_sandbox_layer", layer=layer) == (layer not in missing)
 
 
 def test_children_that_do_not_start_end_the_process(monkeypatch: pytest.MonkeyPatch) -> None:

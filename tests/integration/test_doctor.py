@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from detector.evidence.arrays import cuda
 from streams.cli.main import app
 from streams.contract import topics
+from streams.media import sandbox
 from streams.ops import doctor
 from streams.ops.doctor import Finding, examine
 from streams.ops.embedded_broker import EmbeddedBroker, ensure_topics
@@ -168,6 +169,20 @@ def test_missing_topics_are_found(sound: Environment) -> None:
 
 
 @pytest.mark.skipif(cuda() is not None, reason="there is a CUDA device here")
+@pytest.mark.parametrize(("setting", "state"), [("required", "fault"), ("best_effort", "warning")])
+def test_layers_of_the_sandbox_that_do_not_hold_are_named(
+    setting: str, state: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings.model_validate({"sandbox": setting})
+    monkeypatch.setattr(sandbox, "missing", lambda held: sorted(held)[:2])
+    (finding,) = doctor.sandbox(settings)
+    assert finding.state == state
+    assert finding.says.endswith(": files, limits")
+    monkeypatch.setattr(sandbox, "missing", lambda held: [])
+    (finding,) = doctor.sandbox(settings)
+    assert (finding.state, finding.says) == ("ok", "holds: limits, files, network, system_calls")
+
+
 def test_a_missing_device_is_found(sound: Environment) -> None:
     findings = checked(sound | {"EARMARK_DEVICE": "cuda"})
     assert any(one.check == "device" and "nvidia-smi" in one.remedy for one in findings)

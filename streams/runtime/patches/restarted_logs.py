@@ -1,9 +1,8 @@
 """A patch of Faust's consumer: a log that began anew is read from its first record.
 
-The log of a topic that was deleted and created again ends below the offset that its readers have
-committed; so does one whose end a broker has lost. aiokafka then goes back to the first record, and
-Faust 0.15.3 drops each one below the offset that it read last: the new log's first events would be
-lost without a word.
+A topic that was deleted and created again is shorter than its readers have committed. So is one
+whose end a broker has lost. aiokafka then goes back to the first record. But Faust 0.15.3 drops
+each record below the offset that it read last: the first events of the new log would be lost.
 """
 
 from collections.abc import Callable
