@@ -60,6 +60,7 @@ gc.disable()  # what is loaded now stays: looking through it again and again tak
 
 def pytest_collection_finish() -> None:
     gc.freeze()
+    gc.set_threshold(10_000, 20, 20)  # a run is short, and what tests leave is little
     gc.enable()
 
 
