@@ -1,6 +1,6 @@
 """Poison among ordinary records, in every stage and on both databases.
 
-Each record that a stage might stumble over lies before two ordinary ones of the same partition.
+Each record that a stage might stumble over lies before an ordinary one of the same partition.
 All ordinary ones end, the poison is handled or a dead letter with its bytes, no process restarts.
 """
 
@@ -45,7 +45,6 @@ from tests.unit.streams.runtime.patches.test_record_batches import PACK, SPOILT,
 
 pytestmark = pytest.mark.pipeline
 
-ORDINARY = 2
 TOPICS = (
     *(topics.UPLOADED, topics.FINGERPRINTED, topics.CLASSIFIED, topics.DECIDED),
     *(topics.REVIEWS_DECIDED, topics.APPEALS_CHANGED, topics.RIGHTS_CHANGED, topics.REOPENED),
@@ -195,7 +194,7 @@ class Pipeline:
         self._producer.send(topic, key=b"T", value=value)
 
     def poison(self) -> None:
-        """Send every poison of every topic, each followed by ordinary records."""
+        """Send every poison of every topic, each followed by an ordinary record."""
         self.send(topics.UPLOADED, self._ordinary(topics.UPLOADED))
         self._heard = orjson.loads(first(self.settings, topics.FINGERPRINTED).value or b"")
         for topic in TOPICS:
@@ -205,8 +204,7 @@ class Pipeline:
             fields = orjson.loads(template.to_bytes()) if isinstance(template, Record) else template
             for poison in poisons(topic, fields):
                 self.sent.append((poison, self._send_poison(poison)))
-                for _ in range(ORDINARY):
-                    self.send(topic, self._ordinary(topic))
+                self.send(topic, self._ordinary(topic))
         self._producer.flush()
 
     def _send_poison(self, poison: Poison) -> Any:
