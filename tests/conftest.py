@@ -23,26 +23,37 @@ pytest_plugins = [
     for name in ("console", "databases", "patches", "artists", "rightsholders")
 ]
 
-# Files that take minutes, longest first; the rest of the pipeline's follow, then all others.
+# Files of half a minute and more, longest first, those that wait before those that compute; the
+# rest of the pipeline's follow, then all others.
 LONGEST = (
-    "test_faults",
-    "test_faults_on_kafka",
-    "test_up",
-    "test_start_and_stop",
-    "test_poison",
-    "test_processor",
-    "test_outages_on_kafka",
-    "test_outages",
-    "test_up_killed",
-    "test_console",
     "test_live",
-    "test_contained",
+    "test_processor",
+    "test_faults_on_kafka",
+    "test_start_and_stop",
+    "test_outages",
+    "test_faults",
+    "test_console",
+    "test_stalls",
+    "test_poison",
+    "test_up",
     "test_hostile_uploads",
+    "test_contained",
     "test_ledger_and_catalogue",
+    "test_outages_on_kafka",
+    "test_policy_story",
     "test_rebalance_gate",
     "test_security",
-    "test_policy_story",
     "test_offsets",
+    "test_up_killed",
+    "test_pausing",
+    "test_submit",
+    "test_backpressure",
+    "test_fingerprint",
+    "test_chart",
+    "test_commands",
+    "test_train",
+    "test_decode_pool",
+    "test_wheel",
 )
 
 
