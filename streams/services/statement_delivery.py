@@ -149,13 +149,24 @@ def _no_such_statement(statement_id: str) -> BadDelivery:
 
 def _fail(connection: Connection, delivery: Any, state: str, values: dict[str, Any]) -> None:
     """End a delivery without success, and open the task by which a person sees it."""
-    now = datetime.now(UTC)
-    task_id = stable_id("tsk", SENDER, delivery.statement_id, now.isoformat())
+    now, shared = datetime.now(UTC), None
+    if state == "no_address":  # a forgotten distributor is one task, whatever it uploads
+        audit.lock(connection)  # of many at once, each must see those before
+        shared = deliveries.task_without_address(connection, values["distributor"])
+    task_id = shared or stable_id("tsk", SENDER, delivery.statement_id, now.isoformat())
     ended = values | {"state": state, "ended_at": now, "task_id": task_id}
     deliveries.change(connection, delivery.statement_id, ended)
-    task_states.cancel(connection, delivery.task_id)
-    task_states.open_undelivered(connection, delivery, task_id, now)
+    if delivery.task_id != task_id:
+        _close_task(connection, delivery.task_id)
+    if shared is None:
+        task_states.open_undelivered(connection, delivery, task_id, now)
     metrics.STATEMENT_DELIVERIES.labels(state).inc()
+
+
+def _close_task(connection: Connection, task_id: str | None) -> None:
+    """Cancel a task that no undelivered statement needs any more."""
+    if task_id is not None and not deliveries.needs_task(connection, task_id):
+        task_states.cancel(connection, task_id)
 
 
 def next_digest(at: datetime, hour: int) -> datetime:
@@ -296,7 +307,7 @@ class StatementSender(threading.Thread):
         with self._ledger.transaction() as connection:
             for row in mail.rows:
                 if deliveries.settle(connection, row.statement_id, result | _to(row)):
-                    task_states.cancel(connection, row.task_id)
+                    _close_task(connection, row.task_id)
         metrics.STATEMENT_DELIVERIES.labels("delivered").inc(len(mail.rows))
 
     def _mailed(self, row: Any) -> MailedStatement | None:
@@ -345,7 +356,7 @@ def _without_address(connection: Connection, row: Any, posts: set[str], now: dat
     elif "delivered" in posts:
         result = {"state": deliveries.DELIVERED, "receipt": "webhook", "ended_at": now}
         deliveries.settle(connection, row.statement_id, values | result | {"task_id": None})
-        task_states.cancel(connection, row.task_id)
+        _close_task(connection, row.task_id)
         metrics.STATEMENT_DELIVERIES.labels("delivered").inc()
     elif posts == {"given_up"} and row.attempts:
         _fail(connection, row, "given_up", values | {"error": "the webhook does not accept it"})

@@ -37,10 +37,24 @@ def find(connection: Connection, rightsholder_id: str) -> Any:
     return connection.execute(question).one_or_none()
 
 
-def listed(ledger: Ledger, cursor: str | None, limit: int) -> Part[RowMapping]:
-    """Return rightsholders, latest first."""
+def listed(ledger: Ledger, cursor: str | None, limit: int, *, search: str = "") -> Part[RowMapping]:
+    """Return rightsholders, latest first; ``search``: in their name or the party's id."""
+    question = select(*RIGHTSHOLDERS.c)
+    if search:
+        columns = RIGHTSHOLDERS.c.name, RIGHTSHOLDERS.c.party_id
+        question = question.where(or_(*(one.icontains(search, autoescape=True) for one in columns)))
     with ledger.reading() as connection:
-        return part(connection, select(*RIGHTSHOLDERS.c), BY_ID, cursor, limit)
+        return part(connection, question, BY_ID, cursor, limit)
+
+
+def names(connection: Connection, ids: Collection[str]) -> dict[str, str]:
+    """Return the names of rightsholders, by id."""
+    columns = RIGHTSHOLDERS.c.rightsholder_id, RIGHTSHOLDERS.c.name
+    known: dict[str, str] = {}
+    for some in chunks(ids):
+        rows = connection.execute(select(*columns).where(columns[0].in_(some)))
+        known.update((row.rightsholder_id, row.name) for row in rows)
+    return known
 
 
 def remove(connection: Connection, rightsholder_id: str) -> int:

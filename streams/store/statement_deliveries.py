@@ -16,7 +16,7 @@ from streams.store.account_tables import STATEMENT_ADDRESSES as ADDRESSES
 from streams.store.account_tables import STATEMENT_DELIVERIES as DELIVERIES
 from streams.store.account_tables import TASK_STATES, WEBHOOKS
 from streams.store.cursors import Part, part
-from streams.store.database import Ledger, Row, insert_new
+from streams.store.database import Ledger, Row, count, insert_new
 from streams.store.tables import STATEMENTS, UPLOADS
 
 WAITING: Final = "waiting"
@@ -160,6 +160,24 @@ def listed(
         return part(connection, question, LATEST, cursor, limit)
 
 
+def task_without_address(connection: Connection, distributor: str | None) -> str | None:
+    """Return the open task about statements for which a distributor had no address."""
+    task = TASK_STATES.c
+    question = (
+        select(DELIVERIES.c.task_id)
+        .join(TASK_STATES, task.task_id == DELIVERIES.c.task_id)
+        .where(DELIVERIES.c.state == "no_address", task.state == "open")
+        .where(DELIVERIES.c.distributor.is_not_distinct_from(distributor))
+    )
+    return connection.scalar(question.order_by(task.opened_at, task.task_id).limit(1))
+
+
+def needs_task(connection: Connection, task_id: str) -> bool:
+    """Return whether a statement of a task is still undelivered."""
+    failed = DELIVERIES.c.task_id == task_id, DELIVERIES.c.state.in_(UNDELIVERED)
+    return count(connection, DELIVERIES, *failed) > 0
+
+
 def counts(connection: Connection) -> dict[str, tuple[int, datetime]]:
     """Return how many statements wait, and how many failed whose task is open, by state.
 
@@ -172,4 +190,4 @@ def counts(connection: Connection) -> dict[str, tuple[int, datetime]]:
         .where((DELIVERIES.c.state == WAITING) | opened.exists())
         .group_by(DELIVERIES.c.state)
     )
-    return {state: (count, oldest) for state, count, oldest in connection.execute(question)}
+    return {state: (number, oldest) for state, number, oldest in connection.execute(question)}

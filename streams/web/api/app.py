@@ -19,7 +19,7 @@ from streams.web.api import (
 from streams.web.api.callers import RateLimit
 from streams.web.api.resources import AppResources
 from streams.web.artist import api as artist
-from streams.web.artist import guests, rights_api
+from streams.web.artist import guests, rights_api, rights_forms
 
 DESCRIPTION = """
 Submit tracks, read labels and decisions, submit appeals, receive webhooks. Errors are
@@ -45,6 +45,7 @@ def create(resources: AppResources) -> FastAPI:
     app.state.appeal_limit = RateLimit(resources.settings.api_appeals_per_minute)
     problems.install(app)
     app.state.artist_limit = RateLimit(guests.PER_MINUTE)
+    app.state.preview_limit = RateLimit(rights_forms.PREVIEWS_PER_MINUTE)
     for module in (*MODULES, artist, rights_api):
         app.include_router(module.router)
     generate = app.openapi

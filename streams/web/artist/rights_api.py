@@ -88,6 +88,7 @@ async def take_back(guest: RightsApiGuest, entry_id: Id, lang: Language = None) 
 async def _draft(
     guest: Guest[RightsholderLink], act: handing_in.Act[RightsholderLink, RightsRequest]
 ) -> Asked:
+    rights_forms.keep_pace(guest)
     made, _, fault = await handing_in.hand_in(guest, act)
     if made is None:
         raise ProblemError(422, "not_received", fault)

@@ -5,14 +5,22 @@ from typing import Final
 from streams.services import rights_choices, rights_drafts, rightsholders
 from streams.services.rights_requests import RightsRequest
 from streams.services.signed_links import RightsholderLink
+from streams.web.api.callers import RateLimit
 from streams.web.artist.forms import HandedIn
 from streams.web.artist.guests import Guest
 from streams.web.artist.handing_in import Act
 
+PREVIEWS_PER_MINUTE: Final = 10  # of one rightsholder, in one process
 FIELDS: Final = (
     *("kind", "name", "use", "permission", "territories", "valid_from", "valid_until"),
     *("condition", "proof"),
 )
+
+
+def keep_pace(guest: Guest[RightsholderLink]) -> None:
+    """End the request with 429 where a rightsholder asks for previews too often: each computes."""
+    limit: RateLimit = guest.request.app.state.preview_limit
+    limit.take(guest.link.rightsholder_id, "previews")
 
 
 def choose(guest: Guest[RightsholderLink], form: HandedIn) -> RightsRequest:

@@ -97,6 +97,7 @@ async def _draft(
     guest: Guest[RightsholderLink],
     act: handing_in.Act[RightsholderLink, RightsRequest],
 ) -> Response:
+    rights_forms.keep_pace(guest)
     made, form, fault = await handing_in.hand_in(guest, act)
     if made is None:
         return await to_thread.run_sync(partial(shown, request, guest, fault=fault, draft=form))

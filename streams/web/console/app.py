@@ -19,7 +19,7 @@ from streams.web.api.callers import RateLimit
 from streams.web.api.multipart import SMALL_BYTES
 from streams.web.api.problems import ProblemError
 from streams.web.api.resources import AppResources
-from streams.web.artist import guests, rights_pages
+from streams.web.artist import guests, rights_forms, rights_pages
 from streams.web.artist import pages as artist_pages
 from streams.web.artist import render as artist_render
 from streams.web.console import (
@@ -33,6 +33,7 @@ from streams.web.console import (
     quality,
     queue,
     rightsholders,
+    statements,
     tracks,
 )
 from streams.web.console.auth import LoginNeeded
@@ -63,6 +64,7 @@ PAGES: Final = (
     rightsholders,
     quality,
     admin,
+    statements,
     dead_letters,
 )
 
@@ -76,6 +78,7 @@ def create(resources: AppResources, address: str) -> ASGIApp:
     app.state.oidc = Oidc(resources.settings, address) if resources.settings.oidc_issuer else None
     app.state.login_limit = RateLimit(login.TRIES_PER_MINUTE)
     app.state.artist_limit = RateLimit(guests.PER_MINUTE)
+    app.state.preview_limit = RateLimit(rights_forms.PREVIEWS_PER_MINUTE)
     app.mount("/artist/static", StaticFiles(directory=artist_render.STATIC))
     for page in (*PAGES, artist_pages, rights_pages):
         app.include_router(page.router)

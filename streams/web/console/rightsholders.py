@@ -36,23 +36,33 @@ LANGUAGE: Final = "en"  # the console's
 
 
 @router.get("/rightsholders")
-def listed(visitor: CanManageRights, show: Term = "waiting", cursor: Cursor = None) -> Response:
+def listed(
+    visitor: CanManageRights, show: Term = "waiting", search: Term = "", cursor: Cursor = None
+) -> Response:
     """List what rightsholders ask for, and who they are."""
-    return _listed(visitor, show, cursor)
+    return _listed(visitor, show, cursor, search=search)
 
 
 def _listed(
-    visitor: Visitor, show: str = "waiting", cursor: str | None = None, fault: str = ""
+    visitor: Visitor,
+    show: str = "waiting",
+    cursor: str | None = None,
+    fault: str = "",
+    search: str = "",
 ) -> Response:
     ledger = visitor.views("rightsholders_seen").ledger
     states = ENDED if show == "ended" else ("waiting",)
     part = store.requests(ledger, states, cursor, PAGE)
-    holders = [Rightsholder.of(row) for row in store.listed(ledger, None, PAGE).rows]
+    rows = store.listed(ledger, None, PAGE, search=search).rows
+    holders = [Rightsholder.of(row) for row in rows]
     asked = [RightsRequest.of(row) for row in part.rows]
+    with ledger.reading() as connection:
+        names = store.names(connection, {one.rightsholder_id for one in asked})
     return visitor.page(
-        "rightsholders.html", fault=fault, show=show, holders=holders, kinds=KINDS,
+        "rightsholders.html", fault=fault, search=search, most=PAGE, show=show,
+        holders=holders, kinds=KINDS,
         part=part.of([rightsholder_page.shown(one, LANGUAGE) for one in asked]),
-        names={one.rightsholder_id: one.name for one in holders},
+        names=names,
         whose={one.request_id: one.rightsholder_id for one in asked},
     )  # fmt: skip
 

@@ -118,6 +118,25 @@ def test_what_cannot_be_delivered_is_a_task_until_it_is(ledger: Ledger) -> None:
         statement_delivery.resend(ledger, ["sor_unknown"], by="ada")
 
 
+def test_a_forgotten_distributor_is_one_task(ledger: Ledger) -> None:
+    address(ledger)
+    names = ("D-2", "D-2", "D-3", None, "D-2")
+    lost = [restrict(ledger, f"T-{at}", distributor=name) for at, name in enumerate(names)]
+    box = Mailbox()
+    with serving(box) as port:
+        out = sender(ledger, port, LinkSigner((), "", 1))
+        out.send_due()
+        tasks = [rows(ledger)[f"T-{at}"]["task_id"] for at in range(len(names))]
+        assert len(set(tasks)) == 3
+        assert tasks[0] == tasks[1] == tasks[4]
+        statement_delivery.set_address(ledger, "D-2", TO, language="en", digest=False, by="ada")
+        for at, state in ((0, "open"), (1, "open"), (4, "cancelled")):
+            statement_delivery.resend(ledger, [lost[at].statement_id], by="ada")
+            out.send_due()
+            assert task_of(ledger, {"task_id": tasks[0]}).state == state, "until all are delivered"
+    assert len(box.received) == 3
+
+
 def test_a_digest_gathers_what_a_day_brought(ledger: Ledger) -> None:
     address(ledger, digest=True)
     for number in range(3):

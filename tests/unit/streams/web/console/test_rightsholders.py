@@ -15,6 +15,8 @@ def test_a_desk_adds_a_rightsholder_and_makes_and_revokes_a_link(singer: Singer)
     holder = added.headers["location"]
     page = desk.get(holder).text
     assert "Nora N." in page
+    assert f'href="{holder}"' in desk.get("/rightsholders?search=nor").text
+    assert f'href="{holder}"' not in desk.get("/rightsholders?search=%25").text
     made = desk.submit(f"{holder}/links").text
     assert "/artist/open/lnk_" in made
     link_id = made.partition("/artist/open/")[2].partition(".")[0]
