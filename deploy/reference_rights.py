@@ -10,6 +10,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from streams.contract.field_texts import TEXTS
 from streams.contract.records.rights import GeneratorEntry, GeneratorLicence, RightsEntry
 from streams.contract.vocabulary import DIMENSIONS, FINDING_WORDS
 from streams.policy.bundle import Agreement, Bundle, Redress
@@ -63,42 +64,27 @@ BUNDLE: Final = {
     "redress": "how to object, for statements of reasons: {redress}",
     "tests": "what the policy must answer; `lint` and `publish` run them",
 }
-COLUMNS: Final = {
+COLUMNS: Final = {  # of a column; others have the sentence of their field
     "entry_id": "id of the entry; none: made of agreement, grantor, subject and uses",
     "agreement_id": "id of the agreement; deliveries name it",
     "grantor": "id of the party that grants",
     "grantor_name": "its name",
     "grantee": "who may use it",
     "permission": "what is granted",
-    "valid_from": "first day (UTC)",
     "valid_until": "last day (UTC); none: no end",
     "verification": "whether the entry was verified; a disputed one grants nothing",
     "source": "where the entry comes from",
     "extent": "what the registrant states of the recordings",
     "use_description": "in words",
-    "uses": "what may be done",
     "territories": "countries of two letters, or `Worldwide`",
-    "credit_requirements": "credits that the agreement demands",
     "isrcs": "recordings",
     "iswcs": "works",
     "artists": "names of artists",
-    "artist_isnis": "ISNIs of artists",
-    "voices": "whose voice, by name, ISNI or voice id",
-    "catalogue_dpid": "everything that this DDEX party delivers",
-    "wildcard": "everything that is delivered under the agreement's id",
-    "generator_ids": "only with these generators",
-    "generator_versions": "only with these versions",
-    "products": "only in these products",
-    "max_volume": "most tracks; counted and shown only",
     "approval_required": "each use needs an approval",
     "revoked_at": "when it ends early, with time and zone",
-    "grace_days": "days after that on which it still counts",
     "compensation_model": "on what basis usage is attributed",
     "compensation_basis": "id of that basis; none: `agreement`",
     "generator_id": "id of the generator; its presence makes the row one of a generator",
-    "vendor": "who makes it",
-    "product": "its product",
-    "aliases": "other names",
     "status": "of its licence",
     "versions": "versions that the licence is about; none: all",
 }
@@ -185,7 +171,8 @@ def _typed(kind: type[BaseModel], meanings: Mapping[str, str]) -> Rows:
 def _columns(columns: Mapping[str, tuple[str, Any]], kind: type[BaseModel]) -> Rows:
     for name, (place, _) in columns.items():
         field = _field(kind, place)
-        yield f"`{name}`", _values(str if field is None else field.annotation), COLUMNS[name]
+        meaning = COLUMNS.get(name) or TEXTS[name]
+        yield f"`{name}`", _values(str if field is None else field.annotation), meaning
 
 
 def _field(kind: type[BaseModel], place: str) -> FieldInfo | None:

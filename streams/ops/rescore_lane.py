@@ -34,7 +34,7 @@ SAMPLES: Final = 16  # observations that tell the cost of one
 WINDOW: Final = 200  # requests sent together
 LOOK_S: Final = 0.5
 RETRY_S: Final = 2.0
-LEFT: Final[dict[str, str]] = {
+LEFT: Final[dict[Left, str]] = {
     "answered": "have its answer already",
     "not_selected": "are not selected",
     "no_observation": "have no stored observation: submit them again",

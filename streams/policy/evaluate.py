@@ -8,9 +8,9 @@ outside of their share) are evaluated beside them; nothing follows from what the
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, Literal
+from typing import Any, Final
 
-from streams.contract.records import Actions, Dimension, RuleHit
+from streams.contract.records import Actions, Automation, Dimension, RuleHit
 from streams.contract.records.rights import WORLDWIDE
 from streams.contract.vocabulary import FACTUAL, STRICTNESS
 from streams.policy.bundle import Bundle
@@ -53,7 +53,7 @@ class Evaluation:
     reasons_public: tuple[str, ...]
     reasons_internal: tuple[str, ...]
     review: ReviewNeed | None
-    automation: Literal["fully", "partially", "none"]
+    automation: Automation
     consequences: tuple[Consequence, ...] = ()
     missing_signals: tuple[str, ...] = ()
     shadow_hits: tuple[RuleHit, ...] = ()

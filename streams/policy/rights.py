@@ -11,7 +11,7 @@ from datetime import datetime
 from functools import partial
 from typing import Final, Literal
 
-from streams.contract.records import RightsUsed, Tool, TrackClassified, Upload
+from streams.contract.records import Purpose, RightsUsed, Tool, TrackClassified, Upload
 from streams.contract.records.rights import RightsChanged, RightsEntry, RightsSubject
 from streams.contract.vocabulary import BankKind
 from streams.policy.registry import (
@@ -23,7 +23,6 @@ from streams.policy.registry import (
     status_of,
 )
 
-Purpose = Literal["licence", "generator", "derivative", "voice"]
 Kind = Literal["isrcs", "iswcs", "voices", "artists"]  # fields of an entry's subject
 MAKES: Final = frozenset({"generate", "distribute_output"})
 VOICE: Final = "voice_replica"

@@ -12,6 +12,8 @@ from functools import partial
 from typing import Any, Final, get_args
 
 from detector.matching.classes import MatchClass
+from streams.contract.field_texts import TEXTS
+from streams.contract.records.fingerprints import ProvenanceState
 from streams.contract.records.rights import LicenceStatus
 from streams.contract.vocabulary import (
     BANKS_SEEN,
@@ -93,9 +95,9 @@ FEATURES: Final[dict[str, Feature]] = {
     # What the detector answers.
     "ai.outcome": _text("what the detector answers", *Outcome, default="not_assessable"),
     "ai.extent": _text("how much the detector finds", *EXTENTS, default="Unknown"),
-    "ai.p_value": _number("share of human recordings that score at least as high"),
+    "ai.p_value": _number(TEXTS["p_value"]),
     "ai.identified_p_value": _number("share of them in which two traces agree at least as well"),
-    "ai.probability": _number("calibrated probability of AI at even prior odds"),
+    "ai.probability": _number(TEXTS["probability"]),
     "ai.coverage": _number("share of the recording in which it was found"),
     "ai.generator": _name("the generator that the detector attributes it to, in lower case"),
     # What the deliverer declares. A drawn cover states nothing about the recording.
@@ -119,7 +121,7 @@ FEATURES: Final[dict[str, Feature]] = {
     # What the file states of itself. AIGC 3: a platform's detector suspected it, perhaps this one.
     "provenance.state": _text(
         "signed provenance (C2PA): only trusted confirms",
-        *("absent", "invalid", "untrusted", "trusted"),
+        *get_args(ProvenanceState),
     ),
     "provenance.extent": _text(
         "what it states about AI", *EXTENTS, default="Unknown", alone=("None", "Unknown")
@@ -182,11 +184,11 @@ FEATURES: Final[dict[str, Feature]] = {
         "the platform's own fraud score of the uploader, 0 to 1", alone=(None, 0.0, 0.5)
     ),
     "uploader.rate_24h": _number("uploads of this account in 24 hours"),
-    "uploader.strikes": _number("strikes against the account", alone=(None, 0.0)),
+    "uploader.strikes": _number(TEXTS["strikes"], alone=(None, 0.0)),
     "audio.duration_s": _number("seconds", 180.0),
     "audio.silent_share": _number("share of silence", 0.0),
     "audio.heard_share": _number("share of the delivered duration that was decoded", 1.0),
-    "audio.streams": _number("audio streams in the file; the default one is analysed", 1.0),
+    "audio.streams": _number(TEXTS["streams"], 1.0),
     "audio.channels_cancel": _number("share in which the channels cancel each other", 0.0),
     "audio.channels_differ": _number(
         "1 where the first two channels are unrelated, or any two opposed; 0 where alike", 0.0

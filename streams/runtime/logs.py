@@ -11,7 +11,6 @@ import structlog
 
 from streams.runtime import tracing
 
-LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 REPEAT_S = 10.0  # a library repeats a message at most so often
 
 
@@ -21,6 +20,7 @@ def configure(level: str, **context: str) -> None:
     Messages of the standard ``logging`` (Faust, aiokafka, kafka-python), from warnings up, get the
     same format; each is logged at most every ``REPEAT_S``. So do warnings and uncaught exceptions.
     """
+    lowest = logging.getLevelNamesMapping()[level.upper()]
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         tracing.for_logs,
@@ -30,7 +30,7 @@ def configure(level: str, **context: str) -> None:
     ]
     structlog.configure(
         processors=[*shared, structlog.processors.JSONRenderer()],
-        wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
+        wrapper_class=structlog.make_filtering_bound_logger(lowest),
         logger_factory=structlog.PrintLoggerFactory(cast(TextIO, _StandardError())),
     )
     structlog.contextvars.bind_contextvars(**context)
@@ -47,7 +47,7 @@ def configure(level: str, **context: str) -> None:
     handler.addFilter(_NotAgain())
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(max(LEVELS[level], logging.WARNING))
+    root.setLevel(max(lowest, logging.WARNING))
     logging.captureWarnings(True)
     sys.excepthook = _uncaught
     threading.excepthook = _uncaught_in_thread

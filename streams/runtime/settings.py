@@ -36,6 +36,8 @@ IN_URL = re.compile(  # what is secret in a URL: user:HERE@host, ?password=HERE
     re.IGNORECASE,
 )
 
+MailSecurity = Literal["starttls", "tls", "none"]
+
 
 class SettingsError(Fatal):
     """One or more settings are wrong; the message names each."""
@@ -189,7 +191,7 @@ class Settings(BaseSettings):
         None, description="mail server that statements of reasons go out by; none: no mail"
     )
     smtp_port: int = Field(587, ge=1, le=65_535, description="port of the mail server")
-    smtp_security: Literal["starttls", "tls", "none"] = Field(
+    smtp_security: MailSecurity = Field(
         "starttls",
         description="how the connection to it is encrypted: STARTTLS, TLS from the start (port "
         "465), or none, for a relay on this machine; certificates are verified",

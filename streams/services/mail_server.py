@@ -7,11 +7,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.policy import SMTP
-from typing import Final, Literal, Self
+from typing import Final, Self
 
 from detector.errors import SingleReason, Transient
 from streams.contract.printing import printable
-from streams.runtime.settings import Settings
+from streams.runtime.settings import MailSecurity, Settings
 
 ANSWER_S: Final = 30.0
 LONGEST_REPLY: Final = 300
@@ -37,7 +37,7 @@ class MailServer:
     host: str
     sender: str
     port: int = 587
-    security: Literal["starttls", "tls", "none"] = "starttls"
+    security: MailSecurity = "starttls"
     username: str | None = None
     password: str | None = field(default=None, repr=False)
     ca_file: str | None = None

@@ -7,12 +7,17 @@ the outbox. A form that is sent again carries the same id and changes nothing.
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from detector.errors import SingleReason
 from streams.contract import topics
 from streams.contract.records import Component, Extent, stable_id
-from streams.contract.records.reviews import ReviewDecided, Reviewer
+from streams.contract.records.reviews import (
+    Confidence,
+    ReviewDecided,
+    Reviewer,
+    VerdictOutcome,
+)
 from streams.contract.vocabulary import Finding
 from streams.policy.facts import OPPOSITES
 from streams.services.accounts.roles import Right
@@ -45,7 +50,6 @@ SUBJECT: Final = {
     *("task_id", "track_id", "upload_id", "decision_id", "content_sha256"),
     *("confidence", "blind", "second_review_of"),
 }
-Outcome = Literal["confirm", "correct", "reject_flag", "insufficient_evidence", "escalate"]
 
 
 class NotYours(SingleReason, reason="not_yours"):
@@ -136,14 +140,14 @@ class Form:
     """What the reviewer filled in. ``form_id`` identifies the page, so a resend is recognised."""
 
     form_id: str
-    outcome: Outcome
+    outcome: VerdictOutcome
     reason_codes: tuple[str, ...]
     extent: Extent | None = None
     components: tuple[Component, ...] = ()
     findings: tuple[Finding, ...] = ()
     notes: str | None = None
     note_public: str | None = None
-    confidence: Literal["low", "medium", "high"] = "medium"
+    confidence: Confidence = "medium"
     time_spent_ms: int = 0
     blind: bool = False
     training_use_allowed: bool = False

@@ -29,6 +29,7 @@ from models.synthesis.samples import Sample
 from streams.contract import topics
 from streams.contract.processes import PROCESSES
 from streams.contract.records import Declaration, Extent, Tool, Upload
+from streams.contract.records.reviews import VerdictOutcome
 from streams.contract.records.rights import RightsConditions
 from streams.ops.embedded_broker import EmbeddedBroker, ensure_topics
 from streams.ops.supervisor import Supervisor
@@ -41,7 +42,6 @@ from streams.services.accounts import keys
 from streams.services.accounts.users import User
 from streams.services.review_quality import ask_twice
 from streams.services.reviews import REASONS, Form, give, take_next
-from streams.services.reviews import Outcome as VerdictOutcome
 from streams.services.upload_inputs import upload_from_file
 from streams.stages.ingest import IngestHook
 from streams.store.account_tables import TASK_STATES

@@ -19,6 +19,9 @@ from streams.contract.records.fingerprints import Match
 from streams.contract.records.labels import Label, PolicyRef
 from streams.contract.vocabulary import NEUTRAL, Dimension, action
 
+Automation = Literal["fully", "partially", "none"]
+Purpose = Literal["licence", "generator", "derivative", "voice"]
+
 
 class Actions(Record):
     """What the platform does, dimension by dimension."""
@@ -55,7 +58,7 @@ class Term(Record):
     territories: tuple[Territory, ...]
     starts_at: Moment
     ends_at: Moment | None = None
-    automation: Literal["fully", "partially", "none"]
+    automation: Automation
     rule_id: str
     reason_code: str
 
@@ -74,7 +77,7 @@ class RightsUsed(Record):
     entry_id: Identifier
     version: Whole
     agreement_id: Identifier | None = None
-    purpose: Literal["licence", "generator", "derivative", "voice"]
+    purpose: Purpose
     status: str
 
 
@@ -108,7 +111,7 @@ class TrackDecided(Event):
     rules: tuple[RuleHit, ...]
     reasons_public: tuple[str, ...]
     review_task_id: str | None = None
-    automation: Literal["fully", "partially", "none"] = "fully"
+    automation: Automation = "fully"
     model: ModelRef
     policy: PolicyRef
     territorial: tuple[TerritorialActions, ...] = ()

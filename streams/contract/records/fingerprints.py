@@ -19,6 +19,7 @@ from streams.contract.records.uploads import UploadEvent
 from streams.contract.vocabulary import BankKindName, Extent, KnownAs
 
 WHOLLY_COVERED: Final = frozenset(one.value for one in MatchClass if one.covers_all)
+ProvenanceState = Literal["absent", "invalid", "untrusted", "trusted"]
 
 
 class AudioFacts(Record):
@@ -125,7 +126,7 @@ class Provenance(Record):
     what an invalid one asserted.
     """  # prose: published
 
-    state: Literal["absent", "invalid", "untrusted", "trusted"] = "absent"
+    state: ProvenanceState = "absent"
     codes: tuple[str, ...] = ()
     signer: Text | None = None
     signed_at: Text | None = None

@@ -21,6 +21,8 @@ from streams.contract.records.base import (
 from streams.contract.vocabulary import Component, Dimension, Extent, Finding
 
 ReasonCode = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_-]*$", max_length=64)]
+VerdictOutcome = Literal["confirm", "correct", "reject_flag", "insufficient_evidence", "escalate"]
+Confidence = Literal["low", "medium", "high"]
 LongText = Annotated[str, StringConstraints(max_length=10_000)]
 
 
@@ -49,7 +51,7 @@ class ReviewDecided(Event):
     decision_id: Identifier
     content_sha256: Sha256 | None = None
     reviewer: Reviewer
-    outcome: Literal["confirm", "correct", "reject_flag", "insufficient_evidence", "escalate"]
+    outcome: VerdictOutcome
     extent: Extent | None = None
     components: tuple[Component, ...] = ()
     findings: tuple[Finding, ...] = ()
@@ -57,7 +59,7 @@ class ReviewDecided(Event):
     notes: LongText | None = None
     note_public: Text | None = None
     evidence_considered: tuple[Identifier, ...] = ()
-    confidence: Literal["low", "medium", "high"]
+    confidence: Confidence
     time_spent_ms: Annotated[int, Field(ge=0), Bounded]
     blind: bool = False
     second_review_of: Identifier | None = None

@@ -14,6 +14,7 @@ from streams.contract.records.reviews import (
     Appellant,
 )
 from streams.contract.vocabulary import STRICTNESS
+from streams.policy.schema import CLEARING
 from streams.services import appeal_files, appeals, wording
 from streams.services.accounts import users
 from streams.services.appeal_files import AppealFile, BadFile
@@ -39,8 +40,6 @@ from streams.web.console.render import fault_of
 
 router = APIRouter()
 PAGE: Final = 50
-# Findings for an appellant beside the extent.
-FINDINGS: Final = ("licensed", "not_impersonation", "not_fraud", "not_removed_before")
 
 
 @router.get("/appeals")
@@ -133,7 +132,7 @@ def _outcome(form: Any) -> AppealOutcome:
     extent = text(form, "extent", 10)
     return AppealOutcome(
         extent=Extent(extent) if extent in ("All", "Partly", "None") else None,
-        findings=[one for one in FINDINGS if one in texts(form, "finding")],
+        findings=[one for one in CLEARING if one in texts(form, "finding")],
         reversed_dimensions=[one for one in STRICTNESS if one in texts(form, "reversed")],
         reasons=text(form, "reasons"),
     )
@@ -164,7 +163,7 @@ def _appeal(appeal_id: str, visitor: Visitor, fault: str = "") -> Response:
         steps=NEXT.get(appeal.state, ()),
         pending=appeal.state in PENDING_STATES,
         decided=DECIDED_STATES,
-        findings=FINDINGS,
+        findings=CLEARING,
         files=[AppealFile.of(row) for row in handed_in if row.appeal_id == appeal_id],
         of_files_listed=[appeal_files.ADDRESS + row.file_id for row in handed_in],
         may_open=visitor.may("appeals"),

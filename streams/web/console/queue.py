@@ -11,6 +11,7 @@ from starlette.datastructures import FormData
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from streams.contract.records import Extent
+from streams.contract.records.reviews import VerdictOutcome
 from streams.contract.vocabulary import COMPONENTS, FINDINGS
 from streams.services import reviews
 from streams.services.reviews import BadVerdict, NotYours
@@ -153,7 +154,7 @@ def _form(form: FormData, story: TaskStory) -> reviews.Form:
     """Return the verdict of a form; the reviewer states facts, the outcome follows."""
     current = story.decision.label.extent if story.decision else Extent.UNKNOWN
     extent: Extent | None = None
-    outcome: reviews.Outcome
+    outcome: VerdictOutcome
     match text(form, "finding", 40):
         case "All" | "Partly" | "None" as finding:
             extent = Extent(finding)

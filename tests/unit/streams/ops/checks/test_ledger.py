@@ -8,11 +8,11 @@ import pytest
 from prometheus_client import REGISTRY
 
 from streams.contract.records import Extent
+from streams.contract.records.reviews import VerdictOutcome
 from streams.contract.records.rights import RightsChanged
 from streams.ops.checks.ledger import measure_open_work, measure_quality, measure_registry
 from streams.runtime.settings import Settings
 from streams.services.reviews import REASONS, Form, give, take
-from streams.services.reviews import Outcome as VerdictOutcome
 from streams.services.signed_links import LinkSigner
 from streams.services.statement_delivery import StatementSender, remove_address, set_address
 from streams.store.account_tables import TASK_STATES
