@@ -22,10 +22,11 @@ import pytest
 from kafka.record.default_records import DefaultRecordBatchBuilder
 from sqlalchemy import Table, select
 
+from detector.observation.observation import VERSION
 from models.synthesis.music import RATE_HZ, render
 from streams.contract import dead_letters, processes, topics
 from streams.contract.dead_letters import Message
-from streams.contract.records import Record, TrackDecided
+from streams.contract.records import ObservationRef, Record, TrackDecided
 from streams.contract.records.rights import Revocation
 from streams.ops.embedded_broker import EmbeddedBroker, ensure_topics
 from streams.ops.supervisor import Supervisor
@@ -39,7 +40,15 @@ from streams.store.database import Ledger
 from streams.store.tables import APPLIED, DECISIONS
 from tests.support.audio import write_wav
 from tests.support.databases import BOTH
-from tests.support.events import agreement, appeal, classified, received, reopened, verdict
+from tests.support.events import (
+    agreement,
+    appeal,
+    classified,
+    received,
+    reopened,
+    rescoring,
+    verdict,
+)
 from tests.support.forks import forks
 from tests.unit.streams.runtime.patches.test_record_batches import PACK, SPOILT, RawKey, packed
 
@@ -48,6 +57,7 @@ pytestmark = pytest.mark.pipeline
 TOPICS = (
     *(topics.UPLOADED, topics.FINGERPRINTED, topics.CLASSIFIED, topics.DECIDED),
     *(topics.REVIEWS_DECIDED, topics.APPEALS_CHANGED, topics.RIGHTS_CHANGED, topics.REOPENED),
+    topics.RESCORING,
 )
 PATIENCE_S = 120.0  # without any progress: a busy machine may be slow
 CJK = "".join(map(chr, range(0x4E00, 0x4E00 + 2_000)))  # no database compresses it
@@ -244,6 +254,9 @@ class Pipeline:
         decided = self._decided[int(track[2:]) % len(self._decided)]
         ids = {name: getattr(decided, name) for name in ("track_id", "upload_id", "decision_id")}
         match topic:
+            case topics.RESCORING:  # of an upload that the ledger has not decoded: nothing follows
+                observation = ObservationRef(uri="file:///x", version=VERSION, sha256="e" * 64)
+                return rescoring(track, observation=observation)
             case topics.REVIEWS_DECIDED:
                 return verdict(**ids, verdict_id=f"vrd-{track}", notes="Heard it.")
             case topics.APPEALS_CHANGED:
