@@ -9,6 +9,7 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Final
 
 from streams.contract import topics
@@ -56,7 +57,7 @@ class Decision:
     uploaded_at: datetime
     recorded_at: datetime
 
-    @property
+    @cached_property
     def decision_id(self) -> str:
         """A hash of what it rests on: the same, delivered again, has the same id."""
         return stable_id("dec", self.track_id, self.upload, repr(self.facts), self.previous)
