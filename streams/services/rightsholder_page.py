@@ -30,7 +30,10 @@ KEYS: Final = {
 
 
 class Thing(BaseModel):
-    """Something that is theirs; ``tracks`` and ``held``: recordings here that name it."""
+    """Something that is theirs; ``tracks`` and ``held``: recordings here that name it.
+
+    ``at_least``: where these are very many, not all were looked at for ``held``.
+    """
 
     kind: Kind
     kind_text: str
@@ -38,6 +41,7 @@ class Thing(BaseModel):
     title: str = ""
     tracks: int = 0
     held: int = 0
+    at_least: bool = False
 
 
 class CurrentChoice(BaseModel):
@@ -137,6 +141,7 @@ def things(connection: Connection, theirs: Holdings, language: str) -> list[Thin
         for kind in KINDS
         for name in (recordings if kind == "recording" else theirs.of(kind))
     ]
+    counts = store.counts_by_key(connection, map(_key, names))
     tracks = store.tracks_by_key(connection, map(_key, names), MOST_COUNTED)
     held = store.held(connection, set().union(*tracks.values()))
     return [
@@ -145,7 +150,8 @@ def things(connection: Connection, theirs: Holdings, language: str) -> list[Thin
             kind_text=translated(language, rightsholder_words.KINDS[kind]),
             name=name,
             title=titles.get(name, "") if kind == "recording" else "",
-            tracks=len(tracks.get(_key((kind, name)), ())),
+            tracks=counts.get(_key((kind, name)), 0),
+            at_least=counts.get(_key((kind, name)), 0) > len(tracks.get(_key((kind, name)), ())),
             held=len(tracks.get(_key((kind, name)), set()) & held),
         )
         for kind, name in names

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from sqlalchemy import Column, Connection, MetaData, Table, delete, inspect, select
 
+from streams.store import statement_deliveries
 from streams.store.account_tables import DELIVERIES, GOLDEN, OUTBOX, REQUESTS
 from streams.store.database import count
 from streams.store.tables import FINGERPRINTS, METADATA, UPLOADS
@@ -42,6 +43,8 @@ def rows(
     connection: Connection, ids: Collection[str], *, really: bool
 ) -> Iterator[tuple[str, int]]:
     """Yield how many rows each table has about these tracks; with ``really`` delete them."""
+    if really:
+        statement_deliveries.hand_over_tasks(connection, ids)
     for table, condition in _conditions(connection, ids):
         if really:
             yield table.name, connection.execute(delete(table).where(condition)).rowcount

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import Connection, RowMapping, delete, insert, or_, select, tuple_, update
+from sqlalchemy import Connection, RowMapping, delete, func, insert, or_, select, tuple_, update
 
 from streams.contract.records.rights import RightsChanged
 from streams.contract.vocabulary import NEUTRAL
@@ -189,6 +189,18 @@ def isrcs_of(connection: Connection, track_ids: Collection[str]) -> dict[str, st
         rows = select(*columns).where(UPLOADS.c.track_id.in_(some), UPLOADS.c.isrc.is_not(None))
         isrcs.update((row.track_id, row.isrc) for row in connection.execute(rows))
     return isrcs
+
+
+def counts_by_key(connection: Connection, keys: Iterable[Key]) -> dict[Key, int]:
+    """Return how many tracks each name leads to."""
+    counts: dict[Key, int] = {}
+    columns = SUBJECTS.c.kind, SUBJECTS.c.name
+    for some in chunks(set(keys)):
+        total = func.count(SUBJECTS.c.track_id.distinct()).label("total")
+        question = select(*columns, total).where(tuple_(*columns).in_(some)).group_by(*columns)
+        for row in connection.execute(question):
+            counts[row.kind, row.name] = row.total
+    return counts
 
 
 def tracks_by_key(connection: Connection, keys: Iterable[Key], limit: int) -> dict[Key, set[str]]:

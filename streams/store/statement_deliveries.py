@@ -172,6 +172,21 @@ def task_without_address(connection: Connection, distributor: str | None) -> str
     return connection.scalar(question.order_by(task.opened_at, task.task_id).limit(1))
 
 
+def hand_over_tasks(connection: Connection, track_ids: Collection[str]) -> None:
+    """Make open tasks about these tracks, which are erased, about others that they are for too."""
+    task = TASK_STATES.c
+    shared = (
+        select(task.task_id, *(DELIVERIES.c[name] for name in ABOUT[1:]))
+        .join(DELIVERIES, DELIVERIES.c.task_id == task.task_id)
+        .where(task.track_id.in_(track_ids), task.state == "open")
+        .where(DELIVERIES.c.track_id.not_in(track_ids), DELIVERIES.c.state.in_(UNDELIVERED))
+    )
+    for row in {row.task_id: row for row in connection.execute(shared)}.values():
+        about = {name: getattr(row, name) for name in ABOUT[1:]}
+        own = update(TASK_STATES).where(task.task_id == row.task_id)
+        connection.execute(own.values(about))
+
+
 def needs_task(connection: Connection, task_id: str) -> bool:
     """Return whether a statement of a task is still undelivered."""
     failed = DELIVERIES.c.task_id == task_id, DELIVERIES.c.state.in_(UNDELIVERED)

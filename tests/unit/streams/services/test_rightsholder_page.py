@@ -44,6 +44,19 @@ def test_the_page_has_what_is_theirs_chosen_and_asked_for(ledger: Ledger) -> Non
     assert "usr_1" not in shown.model_dump_json(), "who decided stays unknown"
 
 
+def test_where_there_are_very_many_the_page_says_at_least(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for track_id in ("T-V", "T-W"):
+        imitation(ledger, track_id)
+    opened = link(ledger, voice=(VOICE,))
+    (thing,) = page(ledger, opened).things
+    assert (thing.tracks, thing.held, thing.at_least) == (2, 2, False)
+    monkeypatch.setattr(rightsholder_page, "MOST_COUNTED", 1)
+    (thing,) = page(ledger, opened).things
+    assert (thing.tracks, thing.held, thing.at_least) == (2, 1, True)
+
+
 def test_what_was_erased_has_no_page(ledger: Ledger) -> None:
     opened = link(ledger)
     with ledger.transaction() as connection:

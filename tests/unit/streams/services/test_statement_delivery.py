@@ -18,6 +18,7 @@ from streams.store import statement_deliveries as deliveries
 from streams.store import webhooks as webhook_store
 from streams.store.account_tables import DELIVERIES
 from streams.store.database import Ledger
+from streams.store.erasure import rows as erasure_rows
 from tests.support.mail import Mailbox, free_port, restrict, serving, store
 
 FROM, TO = "labels@platform.example", "desk@label.example"
@@ -135,6 +136,18 @@ def test_a_forgotten_distributor_is_one_task(ledger: Ledger) -> None:
             out.send_due()
             assert task_of(ledger, {"task_id": tasks[0]}).state == state, "until all are delivered"
     assert len(box.received) == 3
+
+
+def test_the_task_of_a_distributor_outlives_the_track_that_opened_it(ledger: Ledger) -> None:
+    address(ledger)
+    for track_id in ("T-1", "T-2"):
+        restrict(ledger, track_id, distributor="D-2")
+        sender(ledger, 9).send_due()
+    row = rows(ledger)["T-2"]
+    assert task_of(ledger, row).track_id == "T-1"
+    with ledger.transaction() as connection:
+        assert dict(erasure_rows(connection, ["T-1"], really=True))["uploads"] == 1
+    assert (task_of(ledger, row).state, task_of(ledger, row).track_id) == ("open", "T-2")
 
 
 def test_a_digest_gathers_what_a_day_brought(ledger: Ledger) -> None:
