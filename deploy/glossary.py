@@ -36,6 +36,7 @@ def _listed(values: Iterable[object]) -> str:
     return ", ".join(f"`{value}`" for value in values)
 
 
+SOURCES: Final = sorted(LabelSource, key=lambda source: source.rank, reverse=True)
 ARRIVAL: Final = (
     Term("track", "one recording of the platform, known by its `track_id`"),
     Term("upload", "one delivery of one track"),
@@ -80,7 +81,7 @@ ANALYSIS: Final = (
 )  # fmt: skip
 DECISION: Final = (
     Term("label", f"a fact: extent ({_listed(Extent)}; DDEX `ContainsAI`), certainty "
-         f"({_listed(Certainty)}), source ({_listed(LabelSource)})"),
+         f"({_listed(Certainty)}), source, the strongest first ({_listed(SOURCES)})"),
     Term("registry", "agreements, consents and licences of generators"),
     Term("agreement", "a grant of the registry, with its conditions and dates"),
     Term("policy", "rules and overrides in one YAML file"),
