@@ -39,6 +39,8 @@ from tests.support.paths import ROOT
 
 POM: Final = ROOT / "deploy" / "kafka" / "pom.xml"
 CACHE: Final = ROOT / "build" / "kafka"
+OPTIONS: Final = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Dlog4j2.level=WARN")
+CLASSES: Final = "classes.jsa"  # prepared beside the jars: each start takes a quarter less
 START_PATIENCE_S: Final = 90.0
 STOP_PATIENCE_S: Final = 30.0
 USER: Final = "earmark"
@@ -266,11 +268,9 @@ class ApacheKafka:
         options = (
             "-Xms64m",
             "-Xmx512m",
-            "-XX:TieredStopAtLevel=1",
-            "-XX:+UseSerialGC",
-            "-Dlog4j2.level=WARN",
+            f"-XX:SharedArchiveFile={self._jars.removesuffix('*')}{CLASSES}",
         )
-        return ["java", *options, "-cp", self._jars, program]
+        return ["java", *OPTIONS, *options, "-cp", self._jars, program]
 
     def _await_answer(self) -> None:
         deadline = time.monotonic() + START_PATIENCE_S
@@ -316,7 +316,7 @@ def jars() -> Path:
     missing = [name for name in ("java", "mvn") if shutil.which(name) is None]
     if missing:
         raise NoKafka(f"no Apache Kafka here: not on PATH: {', '.join(missing)}")
-    folder = CACHE / hashlib.sha256(POM.read_bytes()).hexdigest()[:12]
+    folder = CACHE.resolve() / hashlib.sha256(POM.read_bytes()).hexdigest()[:12]
     CACHE.mkdir(parents=True, exist_ok=True)
     with (CACHE / "lock").open("w") as lock:  # two test runs may want it at once
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -328,6 +328,10 @@ def jars() -> Path:
                 except (RuntimeError, subprocess.TimeoutExpired) as error:
                     raise NoKafka(f"Kafka's jars cannot be fetched: {error}") from error
                 Path(fetched, "jars").rename(folder)
+        if not (folder / CLASSES).exists():
+            archive = f"-XX:ArchiveClassesAtExit={folder / CLASSES}"
+            tool = ("-cp", f"{folder}/*", "kafka.tools.StorageTool", "random-uuid")
+            run(["java", *OPTIONS, archive, *tool])
     return folder
 
 
