@@ -309,6 +309,7 @@ class Catalogue:
         self._status.count("earmark_received_total", len(batch))
         with self._database.transaction():
             answers = [self.answer(record) for record in batch]
+        log("batch_stored", decisions=len(batch), last_offset=batch[-1].offset)
         for future in [self._producer.send(topic, **message) for topic, message in answers]:
             future.get(timeout=TIMEOUT_S)
         offsets = {

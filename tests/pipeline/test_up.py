@@ -1,6 +1,7 @@
 """The whole installation on one machine: ``earmark up`` as people run it, on a real broker."""
 
 import json
+import re
 import shlex
 import signal
 import time
@@ -22,6 +23,7 @@ from streams.ops.inputs import Skipped
 from streams.runtime.settings import Settings
 from tests.pipeline.running import count, noise, run_once, start, workers_of
 from tests.support.audio import write_wav
+from tests.support.paths import ROOT
 from tests.support.samples import samples
 
 pytestmark = pytest.mark.pipeline
@@ -70,6 +72,31 @@ def test_self_made_tracks_go_every_way(first_run: FirstRun) -> None:
 
     assert count(state, "decisions") == len(decisions(ends))
     assert not (state / "run.json").exists()
+
+
+def test_the_documents_show_what_it_prints(first_run: FirstRun) -> None:
+    printed = {line[2]: line for line in map(parts, first_run.output.splitlines()) if line}
+    shown = [
+        line
+        for page in ("README.md", "docs/start/run.md")
+        for line in map(parts, (ROOT / page).read_text().splitlines())
+        if line
+    ]
+    assert len(shown) >= 5
+    for outcome, probability, text in shown:
+        assert text in printed, printed.keys()
+        assert outcome == printed[text][0]
+        assert probability == pytest.approx(printed[text][1], abs=0.01)  # another processor
+
+
+def parts(line: str) -> tuple[str, float, str] | None:
+    """Return outcome with extent, probability (0: none) and text of an end; no seconds, no id."""
+    match = re.match(
+        r"(identified|suspected|no_trace|uncertain|not_assessable|dead letter) +(0\.\d+)?"
+        r" *(All|Partly|None|Unknown)? +\d+\.\d  (.*?)(?:  trk_\S+)?$",
+        line,
+    )
+    return match and (f"{match[1]} {match[3]}", float(match[2] or 0), match[4])
 
 
 def test_without_torch_the_answers_are_those_with_it(first_run: FirstRun) -> None:
