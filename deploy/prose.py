@@ -5,11 +5,9 @@ A line with ``prose: reason`` is an exception; after a closing quote it excepts 
 
 import argparse
 import ast
-import io
 import re
 import subprocess
 import sys
-import tokenize
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple, TypeGuard
@@ -26,6 +24,12 @@ NAMES: Final = frozenset({"said", "told", "mine", "wanted"})
 LOOP_NAMES: Final = frozenset({"one", "found", "given"})
 FORMATTED: Final = re.compile(
     rf"""^[rR]?[fF][^{{]*{{.*\b_*({"|".join(NAMES | LOOP_NAMES)})\b""", re.DOTALL
+)
+SCANNED: Final = re.compile(  # a string with its prefix, a comment, or such a name
+    r"""([bBrRuUfF]{0,2})(\"{3}(?:\\.|[^\\])*?\"{3}|'{3}(?:\\.|[^\\])*?'{3}"""
+    r"""|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')|(\#[^\n]*)"""
+    rf"""|\b_*(?:{"|".join(sorted(NAMES | LOOP_NAMES))})\b""",
+    re.DOTALL,
 )
 FROZEN: Final = (
     # released models name this code by digest, with its messages
@@ -130,8 +134,8 @@ def _bound_by(node: ast.AST) -> set[str]:
 def python_findings(text: str, *, messages: bool = True) -> Iterator[tuple[int, str]]:
     """Yield the findings of a Python file, with those of its messages if asked."""
     tree = ast.parse(text)
-    tokens = list(tokenize.generate_tokens(io.StringIO(text).readline))
-    if any(_may_hold_a_name(token) for token in tokens):  # else looking at each node is for nothing
+    comments, may_hold_names = _scanned(text)
+    if may_hold_names:  # else looking at each node is for nothing
         names = _Names()
         names.visit(tree)
         yield from names.findings
@@ -150,16 +154,27 @@ def python_findings(text: str, *, messages: bool = True) -> Iterator[tuple[int, 
                     yield from _help(node.value.lineno, words, limited=node.arg == "help")
         elif messages and _is_message(node) and node not in docstrings:
             yield from _dialect(node.lineno, str(node.value))
-    for token in tokens:
-        if token.type == tokenize.COMMENT and not token.string.startswith("# noqa"):
-            yield from _dialect(token.start[0], token.string)
+    for line, comment in comments:
+        if not comment.startswith("# noqa"):
+            yield from _dialect(line, comment)
 
 
-def _may_hold_a_name(token: tokenize.TokenInfo) -> bool:
-    """Return whether a token is a forbidden identifier, or a formatted string with such a word."""
-    if token.type == tokenize.NAME:
-        return token.string.lstrip("_") in NAMES or token.string in LOOP_NAMES
-    return token.type == tokenize.STRING and FORMATTED.search(token.string) is not None
+def _scanned(text: str) -> tuple[list[tuple[int, str]], bool]:
+    """Return the comments with their lines, and whether there may be a forbidden identifier.
+
+    ``tokenize`` finds the same in six times the time.
+    """
+    comments, may_hold_names, line, counted = [], False, 1, 0
+    for match in SCANNED.finditer(text):
+        if match[3] is not None:
+            line += text.count("\n", counted, match.start())
+            counted = match.start()
+            comments.append((line, match[3]))
+        elif match[2] is None:
+            may_hold_names = True
+        elif not may_hold_names:
+            may_hold_names = FORMATTED.search(match[0]) is not None
+    return comments, may_hold_names
 
 
 def _is_message(node: ast.AST) -> TypeGuard[ast.Constant]:
