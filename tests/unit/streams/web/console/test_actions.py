@@ -12,6 +12,8 @@ from streams.store import audit, dead_letter_store
 from streams.store.account_tables import AUDIT
 from tests.support.console import Browser, Console
 from tests.support.ledger_rows import letter
+from tests.support.mail import restrict
+from tests.support.rightsholders import link, waiting
 from tests.support.stories import a_task, tell
 from tests.unit.streams.web.test_routes import PAGE_ROUTES
 
@@ -28,6 +30,15 @@ NOTED = {
     "/verdicts/{verdict_id}/undo": {"verdict_undone"},
     "/links": {"artist_link_made"},
     "/links/{link_id}/revoke": {"artist_link_revoked"},
+    "/rightsholders": {"rightsholder_set"},
+    "/rightsholders/{rightsholder_id}/links": {"artist_link_made"},
+    "/rightsholders/{rightsholder_id}/links/{link_id}/revoke": {"artist_link_revoked"},
+    "/rightsholders/{rightsholder_id}/erase": {"rightsholder_erased"},
+    "/rights-requests/{request_id}/approve": {"rights_choice_approved"},
+    "/rights-requests/{request_id}/refuse": {"rights_request_refused"},
+    "/admin/statements": {"statement_address_set"},
+    "/admin/statements/remove": {"statement_address_removed"},
+    "/admin/statements/resend": {"statement_resent"},
     "/appeals": {"appeal_received"},
     "/appeals/{appeal_id}/step": {"appeal_changed"},
     "/quality/second": {"second_reviews_opened"},
@@ -71,6 +82,21 @@ class Log:
         return {(row.actor, row.action) for row in rows if not row.action.endswith("_seen")}
 
 
+def of_rights(console: Console, admin: Browser) -> Iterator[tuple[str, str, Mapping[str, object]]]:
+    """Yield the actions about rightsholders."""
+    ledger = console.resources.ledger
+    yield "/rightsholders", "/rightsholders", {"party_id": "P-9", "name": "Nora"}
+    opened = link(ledger)
+    route, path = "/rightsholders/{rightsholder_id}", f"/rightsholders/{opened.rightsholder_id}"
+    yield f"{route}/links", f"{path}/links", {}
+    yield f"{route}/links/{{link_id}}/revoke", f"{path}/links/{opened.link_id}/revoke", {}
+    first = f"/rights-requests/{waiting(ledger, opened).request_id}"
+    yield "/rights-requests/{request_id}/approve", f"{first}/approve", {}
+    second = f"/rights-requests/{waiting(ledger, opened, permission='grant').request_id}"
+    yield "/rights-requests/{request_id}/refuse", f"{second}/refuse", {"reasons": "no"}
+    yield f"{route}/erase", f"{path}/erase", {}
+
+
 def actions(console: Console, admin: Browser) -> Iterator[tuple[str, str, Mapping[str, object]]]:
     """Yield the actions in an order in which each can be done: its route, its address, its form."""
     ledger = console.resources.ledger
@@ -95,9 +121,15 @@ def actions(console: Console, admin: Browser) -> Iterator[tuple[str, str, Mappin
     yield "/appeals/{appeal_id}/step", f"{page[0]}/step", step
     shown = admin.submit("/links", decision=other.decision_id).text
     yield "/links", "/links", {"decision": other.decision_id}
-    link = re.search(r"/artist/open/(lnk_\w+)\.", shown)
-    assert link is not None
-    yield "/links/{link_id}/revoke", f"/links/{link[1]}/revoke", {}
+    made = re.search(r"/artist/open/(lnk_\w+)\.", shown)
+    assert made is not None
+    yield "/links/{link_id}/revoke", f"/links/{made[1]}/revoke", {}
+    yield from of_rights(console, admin)
+    about = {"distributor": "D-1", "address": "desk@label.example", "language": "en"}
+    yield "/admin/statements", "/admin/statements", about
+    yield "/admin/statements/remove", "/admin/statements/remove", about
+    lost = restrict(ledger, "T-3", distributor="D-2").statement_id
+    yield "/admin/statements/resend", "/admin/statements/resend", {"statement": lost}
     golden = {"upload_id": other.upload_id, "extent": "None", "why": "we recorded it"}
     yield "/quality/golden", "/quality/golden", golden
     yield "/quality/golden", "/quality/golden", {"what": "give"}
