@@ -53,6 +53,7 @@ MANIFEST: Final = "manifest.json"
 WEIGHTS: Final = "weights.safetensors"
 RATES: Final = "rates.toml"
 
+SEARCHED_TOGETHER: Final = 8  # recordings: 2 MB each; more are no quicker
 FULL_RATE_HZ: Final = 44_100  # lower rates are a population of their own: other decoders and nulls
 
 
@@ -162,12 +163,13 @@ class Model:
         lines = on_device(np.stack([member.clock for member in members]), self.device)
         groups = np.array([member.groups for member in members])
         clocks = score_tracks(lines, groups, geometry, self.lattice)
-        rows = zip(
+        rows = list(zip(
             members, clocks.score.tolist(), clocks.best.tolist(), clocks.looped.tolist(),
             strict=True,
-        )  # fmt: skip
-        return [
-            search(
+        ))  # fmt: skip
+        scores: list[BranchScores] = []
+        for first in range(0, len(rows), SEARCHED_TOGETHER):
+            recordings = [
                 Recording(
                     member,
                     self.lattice,
@@ -175,12 +177,11 @@ class Model:
                     looped,
                     self._fixed_lines(member),
                     families_for(self.families, member),
-                ),
-                self.branches,
-                calibration,
-            )
-            for member, height, best, looped in rows
-        ]
+                )
+                for member, height, best, looped in rows[first : first + SEARCHED_TOGETHER]
+            ]
+            scores += search(recordings, self.branches, calibration)
+        return scores
 
     def _fixed_lines(self, observed: Observation) -> FixedLines | None:
         if self.template_set is None:

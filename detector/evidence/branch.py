@@ -1,7 +1,7 @@
 """What a branch of evidence is: it searches a recording, weighs its finding, and explains it."""
 
 from abc import ABC
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil, log
 from typing import ClassVar, Final, Generic, NamedTuple, Protocol, Self, TypeVar, cast
@@ -158,6 +158,10 @@ class Branch(ABC, Generic[F]):
     def search(self, recording: Recording) -> F | None:
         """Return what the branch finds in a recording; None where it cannot search."""
         raise NotImplementedError
+
+    def search_all(self, recordings: Sequence[Recording]) -> list[F | None]:
+        """Return what the branch finds in each of several recordings, of one geometry."""
+        return [self.search(recording) for recording in recordings]
 
     def statistics(self, branches: Collection[str]) -> tuple[str, ...]:
         """Return the statistics that a calibration holds, in a model of these branches."""

@@ -320,6 +320,7 @@ def _comb(geometry: Geometry, probed: tuple[float, ...]) -> _Comb:
     )
 
 
+@lru_cache(maxsize=16)
 def allowed_bins(geometry: Geometry) -> NDArray[np.bool_]:
     """Return which bins [bins] are away from MP3's frame rates."""
     hz = np.arange(geometry.bins) * geometry.bin_hz

@@ -8,7 +8,7 @@ clock, templates and families on that scale; each other branch pays a penalty fo
 ``Calibration.humans`` is the null of that maximum. See ``docs/explanation/detector.md``.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import cache
 from importlib import import_module
@@ -22,6 +22,7 @@ from detector.evidence.branch import (
     Branch,
     BranchScores,
     Context,
+    Finding,
     MovedLines,
     Recording,
 )
@@ -76,27 +77,46 @@ def _owner(statistic_name: str) -> Branch[Any]:
 
 
 def search(
-    recording: Recording, branches: Collection[str], calibration: Calibration
-) -> BranchScores:
-    """Return the findings of the first branches, and of the others unless those are conclusive."""
-    first = _search(recording, branches, Role.SUM, Role.SINGLE)
-    if is_conclusive(first, calibration):
-        return first
-    further = _search(recording, branches, Role.SEARCH)
-    return replace(first, findings={**first.findings, **further.findings})
+    recordings: Sequence[Recording], branches: Collection[str], calibration: Calibration
+) -> list[BranchScores]:
+    """Return the findings of the first branches, and of the others unless those are conclusive.
+
+    The recordings have one geometry; what is found in one does not depend on the others.
+    """
+    first = _search(recordings, branches, Role.SUM, Role.SINGLE)
+    scores = [_scores(*pair) for pair in zip(recordings, first, strict=True)]
+    rows = [
+        row for row, summed_up in enumerate(scores) if not is_conclusive(summed_up, calibration)
+    ]
+    further = _search([recordings[row] for row in rows], branches, Role.SEARCH)
+    for row, findings in zip(rows, further, strict=True):
+        scores[row] = replace(scores[row], findings={**scores[row].findings, **findings})
+    return scores
 
 
 def search_all(recording: Recording, branches: Collection[str]) -> BranchScores:
     """Return the findings of every branch, whatever the first ones find."""
-    return _search(recording, branches, *Role)
+    return _scores(recording, *_search([recording], branches, *Role))
 
 
-def _search(recording: Recording, branches: Collection[str], *roles: Role) -> BranchScores:
-    findings = {
-        entry.name: finding
+def _search(
+    recordings: Sequence[Recording], branches: Collection[str], *roles: Role
+) -> list[dict[str, Finding]]:
+    by_branch = {
+        entry.name: branch(entry.name).search_all(recordings)
         for entry in _entries(branches, *roles)
-        if (finding := branch(entry.name).search(recording)) is not None
     }
+    return [
+        {
+            name: finding
+            for name, findings in by_branch.items()
+            if (finding := findings[row]) is not None
+        }
+        for row in range(len(recordings))
+    ]
+
+
+def _scores(recording: Recording, findings: dict[str, Finding]) -> BranchScores:
     observed = recording.observed
     return BranchScores(findings, observed.duration_s, recording.looped, evenness(observed))
 

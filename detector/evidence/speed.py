@@ -5,6 +5,7 @@ S(scale * r) (``detector.evidence.clock``) of a short list of rates is computed 
 mains and of moved levels are masked, and frame rates of AAC are no candidates.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import log
@@ -13,6 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from detector import kernels
 from detector.evidence.clock import (
     CONTRAST,
     CONTRAST_ORDERS,
@@ -30,6 +32,7 @@ from detector.evidence.clock import (
     mains_mask,
     mean_heights,
 )
+from detector.kernels.reference import Comb, Fractions
 from detector.observation.geometry import Geometry
 from detector.observation.observation import Observation
 from detector.types import FloatArray
@@ -52,6 +55,9 @@ SAME_HZ: Final = 1e-3  # of the rate
 SKIRT_BINS: Final = 6.0  # beside a strong line: scales are fine enough to fit its skirts
 AAC_FRAME_HZ: Final = tuple(rate / hop for rate in (44_100, 48_000) for hop in (512, 1_024, 2_048))
 AAC_WIDTH: Final = 2e-3  # of the rate: wide enough for the drift of a sound card
+
+_Candidates = list[tuple[float, float, float]]
+"""S without contrast, rate, scale; the first ones are looked at first."""
 
 
 @dataclass(frozen=True)
@@ -96,17 +102,36 @@ def search(observation: Observation, rates: tuple[float, ...] = SHORT_LIST_HZ) -
     Where two rates of the list fit the same lines, that with the lesser change of speed is
     returned.
     """
-    if not any(observation.groups):
-        return ScaledPulse(0.0, rates[0], 1.0)
+    return search_all([observation], rates)[0]
+
+
+def search_all(
+    observations: Sequence[Observation], rates: tuple[float, ...] = SHORT_LIST_HZ
+) -> list[ScaledPulse]:
+    """Return the best scaled rate of each recording; all have one geometry."""
+    pulses = [ScaledPulse(0.0, rates[0], 1.0)] * len(observations)
+    audible = [row for row, observed in enumerate(observations) if any(observed.groups)]
+    if audible:
+        geometry = observations[audible[0]].geometry
+        heights = np.stack([_heights(observations[row]) for row in audible])
+        candidates = _candidates(heights, geometry, rates)
+        for row, z, first in zip(audible, heights, candidates, strict=True):
+            pulses[row] = _through_loops(observations[row], z, first, rates)
+    return pulses
+
+
+def _through_loops(
+    observation: Observation, z: FloatArray, first: _Candidates, rates: tuple[float, ...]
+) -> ScaledPulse:
+    """Return the best candidate of z [bins], without the lines of moved levels."""
     geometry = observation.geometry
-    z = _heights(observation)
     bands = observation.clock[np.array(observation.groups)]
-    best = _best(z, geometry, rates)
+    best = _best(z, geometry, first)
     for _ in range(MOST_LOOPS):
         if best.score <= GUARD_CAP or not is_moved_level(bands, geometry, best.heard_hz):
             break
         z = z * loop_mask(geometry, best.heard_hz, SKIRT_BINS)
-        best = _best(z, geometry, rates)
+        best = _best(z, geometry, _candidates(z[None], geometry, rates)[0])
     return best
 
 
@@ -115,9 +140,9 @@ def repeats(observation: Observation, scale: float) -> bool:
     if not any(observation.groups):
         return False
     geometry = observation.geometry
-    z, allowed = _heights(observation), allowed_bins(geometry)
+    allowed = _allowed(_heights(observation), geometry)
     for hz in SHORT_LIST_HZ:
-        means, lines = _means(z, allowed, geometry, hz * scale, EVERY_ORDER)
+        means, lines = _means(allowed, geometry, hz * scale, EVERY_ORDER)
         on = means.pop(1, 0.0)
         off = max(means.values(), default=0.0)
         if lines >= MIN_LINES and on * lines**0.5 > LOOP_FROM and off > GUARD_RATIO * on:
@@ -125,18 +150,14 @@ def repeats(observation: Observation, scale: float) -> bool:
     return False
 
 
-def _best(z: FloatArray, geometry: Geometry, rates: tuple[float, ...]) -> ScaledPulse:
-    allowed = allowed_bins(geometry)
-    candidates = sorted(
-        (candidate for hz in rates for candidate in _coarse(z, geometry, hz)),
-        reverse=True,
-    )
-    fits = [ScaledPulse(0.0, rates[0], 1.0)]
-    for bound, hz, scale in candidates[:CANDIDATES]:
+def _best(z: FloatArray, geometry: Geometry, candidates: _Candidates) -> ScaledPulse:
+    allowed = _allowed(z, geometry)
+    fits = [ScaledPulse(0.0, SHORT_LIST_HZ[0], 1.0)]
+    for bound, hz, scale in candidates:
         least = ALIKE * fits[0].score  # what scores less is neither the best nor like it
         if bound < least:  # contrast and guard only take away
             break
-        score = _fine(z, allowed, geometry, hz * scale, least)
+        score = _fine(allowed, geometry, hz * scale, least)
         fits.append(ScaledPulse(score, hz, round(scale, 5)))
         fits.sort(key=lambda one: -one.score)
     best = fits[0]
@@ -150,16 +171,22 @@ def _heights(observation: Observation) -> FloatArray:
     return mean_heights(observation.clock, observation.groups, geometry) * mains_mask(geometry)
 
 
+def _allowed(z: FloatArray, geometry: Geometry) -> FloatArray:
+    """Return z [bins], NaN where a bin is not allowed."""
+    allowed: FloatArray = np.where(allowed_bins(geometry), z, np.float32(np.nan))
+    return allowed
+
+
 @dataclass(frozen=True)
 class _Places:
     """The lines of one rate at each scale.
 
-    ``bins`` [n, lines] are past the end where a line does not count; ``root`` [n] is that of the
+    ``comb`` [lines, n] is past the end where a line does not count; ``root`` [n] is that of the
     number of lines, infinite where a scale is no candidate.
     """
 
     scales: NDArray[np.float64]
-    bins: NDArray[np.intp]
+    comb: Comb
     root: FloatArray
 
 
@@ -173,45 +200,55 @@ def _places(geometry: Geometry, hz: float) -> _Places:
     root = np.where(lines < MIN_LINES, np.inf, np.sqrt(lines.clip(min=1)))
     for frame in AAC_FRAME_HZ:
         root[np.abs(scales * hz - frame) < AAC_WIDTH * frame] = np.inf
-    bins = np.where(counted, position, geometry.bins).astype(np.intp)  # else taking converts it
-    return _Places(scales, bins, root.astype(np.float32))
+    bins = np.where(counted, position, geometry.bins).astype(np.int32)
+    return _Places(scales, Comb(bins.T.copy(), geometry.bins), root.astype(np.float32))
 
 
-def _coarse(z: FloatArray, geometry: Geometry, hz: float) -> list[tuple[float, float, float]]:
-    """Return (S without contrast, rate, scale), the best of each stretch of scales."""
-    places = _places(geometry, hz)
-    heights = np.append(z, np.float32(0)).take(places.bins, mode="clip")  # unchecked: quicker
-    score = heights.sum(axis=1) / places.root
-    starts = np.arange(0, len(score), SCALES_TOGETHER)
-    padded = np.pad(score, (0, -len(score) % SCALES_TOGETHER), constant_values=-np.inf)
-    best = starts + padded.reshape(-1, SCALES_TOGETHER).argmax(axis=1)
-    if len(best) > CANDIDATES:  # more are looked at from no rate
-        best = best[score[best] >= np.partition(score[best], -CANDIDATES)[-CANDIDATES]]
-    return [
-        (float(bound), hz, float(scale))
-        for bound, scale in zip(score[best], places.scales[best], strict=True)
-    ]
+def _candidates(z: FloatArray, geometry: Geometry, rates: tuple[float, ...]) -> list[_Candidates]:
+    """Return the candidates of recordings [rows, bins], each the best of a stretch of scales."""
+    padded = np.pad(z, ((0, 0), (0, 1)))
+    parts = []
+    for hz in rates:
+        places = _places(geometry, hz)
+        scores = kernels.chosen.comb_sums(padded, places.comb) / places.root
+        rest = -scores.shape[1] % SCALES_TOGETHER
+        stretches = np.pad(scores, ((0, 0), (0, rest)), constant_values=-np.inf)
+        stretches = stretches.reshape(len(z), -1, SCALES_TOGETHER)
+        starts = np.arange(0, scores.shape[1], SCALES_TOGETHER)
+        scales = places.scales[starts + stretches.argmax(axis=2)]
+        parts.append((stretches.max(axis=2), np.full(scales.shape, hz), scales))
+    bounds, hertz, scales = (np.concatenate(part, axis=1) for part in zip(*parts, strict=True))
+    return [_highest(*row) for row in zip(bounds, hertz, scales, strict=True)]
 
 
-def _fine(
-    z: FloatArray, allowed: NDArray[np.bool_], geometry: Geometry, hz: float, least: float
-) -> float:
+def _highest(
+    bounds: FloatArray, hertz: NDArray[np.float64], scales: NDArray[np.float64]
+) -> _Candidates:
+    """Return the highest of one recording's candidates, falling."""
+    kept = np.flatnonzero(bounds >= np.partition(bounds, -CANDIDATES)[-CANDIDATES])
+    order = kept[np.lexsort((scales[kept], hertz[kept], bounds[kept]))][: -CANDIDATES - 1 : -1]
+    return list(
+        zip(bounds[order].tolist(), hertz[order].tolist(), scales[order].tolist(), strict=True)
+    )
+
+
+def _fine(allowed: FloatArray, geometry: Geometry, hz: float, least: float) -> float:
     """Return S at one rate, with contrast and ratio guard; below ``least`` maybe more than S.
 
     Each further order can only raise ``off``, and the guard can only lower S. So a score of the
     first orders that is below ``least`` proves that S is, too: the others, nine tenths of the
     lines, are not looked at. Of most candidates none but the first ones are.
     """
-    means, lines = _means(z, allowed, geometry, hz, FIRST_ORDERS)
+    means, lines = _means(allowed, geometry, hz, FIRST_ORDERS)
     on, off = means.pop(1, 0.0), max(means.values(), default=0.0)
     off = max(off, 0.0)
     if _contrast(on, off, lines) >= least:
-        means, _ = _means(z, allowed, geometry, hz, FURTHER_ORDERS)
+        means, _ = _means(allowed, geometry, hz, FURTHER_ORDERS)
         off = max((off, *means.values()))
     score = _contrast(on, off, lines)
     if score <= GUARD_CAP or score < least:
         return score
-    means, _ = _means(z, allowed, geometry, hz, tuple(GUARD_ORDERS))
+    means, _ = _means(allowed, geometry, hz, tuple(GUARD_ORDERS))
     return GUARD_CAP if max((off, *means.values())) > GUARD_RATIO * on else score
 
 
@@ -220,36 +257,28 @@ def _contrast(on: float, off: float, lines: int) -> float:
 
 
 @lru_cache(maxsize=8)
-def _fractions(
-    lowest_hz: float, orders: tuple[int, ...]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _fractions(lowest_hz: float, orders: tuple[int, ...]) -> Fractions:
     """Return all p and q in lowest terms, q by q, as in ``lattice_bins``."""
     index = [np.arange(int(HIGH_HZ * q / lowest_hz) + 2) for q in orders]
     index = [p[np.gcd(p, q) == 1] for p, q in zip(index, orders, strict=True)]
-    order = np.repeat(orders, [len(p) for p in index])
-    return np.concatenate(index), order
+    return Fractions(
+        np.array(orders, np.int64),
+        np.array([len(p) for p in index], np.int64),
+        np.concatenate(index),
+    )
 
 
 def _means(
-    z: FloatArray,
-    allowed: NDArray[np.bool_],
-    geometry: Geometry,
-    hz: float,
-    orders: tuple[int, ...],
+    allowed: FloatArray, geometry: Geometry, hz: float, orders: tuple[int, ...]
 ) -> tuple[dict[int, float], int]:
-    """Return the mean of z at ``lattice_bins`` of each order, and how many lines order 1 has."""
-    index, order = _fractions(SCALE_LOW * SHORT_LIST_HZ[0], orders)
-    at = index * (hz / order)
-    inside = (at >= LOW_HZ) & (at < HIGH_HZ)
-    position = np.rint(at[inside] / geometry.bin_hz).astype(np.int64)
-    within = position < geometry.bins
-    position, order = position[within], order[inside][within]
-    counted = allowed[position]
-    position, order = position[counted], order[counted]
-    starts = np.flatnonzero(np.diff(order, prepend=0))
-    if len(starts) == 0:
-        return {}, 0
-    counts = np.diff(starts, append=len(order))
-    means = np.add.reduceat(z[position], starts) / counts.astype(np.float32)
-    lines = int(counts[0]) if order[0] == 1 else 0
-    return dict(zip(order[starts].tolist(), means.tolist(), strict=True)), lines
+    """Return the mean at ``lattice_bins`` of each order, and how many lines order 1 has.
+
+    ``allowed`` [bins] is z, NaN where a bin is not allowed.
+    """
+    fractions = _fractions(SCALE_LOW * SHORT_LIST_HZ[0], orders)
+    sums, counts = kernels.chosen.fraction_sums(
+        allowed, hz, geometry.bin_hz, LOW_HZ, HIGH_HZ, fractions
+    )
+    by_order = zip(orders, sums.tolist(), counts.tolist(), strict=True)
+    means = {order: total / count for order, total, count in by_order if count}
+    return means, int(counts[0]) if orders[0] == 1 else 0

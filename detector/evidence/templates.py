@@ -118,7 +118,7 @@ class TemplateSet:
 
         Double precision, because threads change the last bits of a product.
         """
-        cosine = self.vectors.astype(np.float64) @ units.astype(np.float64)
+        cosine = self._vectors_in_double @ units.astype(np.float64)
         return self._scores_of(cosine, population)
 
     def _scores_of(self, cosine: NDArray[np.floating[Any]], population: str) -> FloatArray:
@@ -128,11 +128,21 @@ class TemplateSet:
         return scores
 
     @cached_property
+    def _vectors_in_double(self) -> NDArray[np.float64]:
+        vectors: NDArray[np.float64] = self.vectors.astype(np.float64)
+        return vectors
+
+    @cached_property
     def _correlator(self) -> Correlator:
         return Correlator(self.vectors, BANDS)
 
     def transposed(self, units: FloatArray) -> FloatArray:
         """Return one recording's cosines [decoders, factors], see ``shift_search``."""
+        cosines: FloatArray = self.transposed_all(units[None])[0]
+        return cosines
+
+    def transposed_all(self, units: FloatArray) -> FloatArray:
+        """Return the cosines [rows, decoders, factors] of recordings [rows, 6686]."""
         return self._correlator.cosines(units)
 
     def find_moved(self, cosines: FloatArray, population: str) -> "PitchFinding":
@@ -240,3 +250,16 @@ class FixedLines:
     def cosines(self) -> FloatArray:
         """The cosines [decoders, factors] with every template, moved by every factor."""
         return self.template_set.transposed(self.units)
+
+
+def compare_moved(lines: Sequence[FixedLines]) -> None:
+    """Compute the ``cosines`` of recordings at once; all have one set of templates.
+
+    The spectra of the templates, which no cache holds, are then read once for all.
+    """
+    missing = [recording for recording in lines if "cosines" not in vars(recording)]
+    if missing:
+        units = np.stack([recording.units for recording in missing])
+        cosines = missing[0].template_set.transposed_all(units)
+        for recording, own in zip(missing, cosines, strict=True):
+            vars(recording)["cosines"] = own

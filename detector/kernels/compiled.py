@@ -14,19 +14,23 @@ from numpy.typing import NDArray
 
 from detector.kernels import library
 from detector.kernels.library import LANES, LONGEST_NEIGHBOURHOOD, MOST_RANKED, SIDE, TILE
-from detector.kernels.reference import Kernels
+from detector.kernels.reference import Comb, Fractions, Kernels, Spectra
 from detector.types import FloatArray
 
 ALIGNMENT: Final = 64  # bytes of a cache line
 
 _SIZE: Final = ctypes.c_ssize_t
 _AT: Final = ctypes.c_void_p
+_REAL: Final = ctypes.c_double
 _ARGUMENTS: Final = {
     "power_spectra": (_AT, _SIZE, _SIZE, _SIZE, _AT, _AT, _SIZE, _AT, _AT, _SIZE, _AT),
     "segment_power": (_AT, _AT, _SIZE, _SIZE, _AT, _AT, _AT, _SIZE, _AT, _AT, _SIZE, _AT),
     "filter_power": (_AT, _SIZE, _SIZE, _SIZE, _SIZE, ctypes.c_float, _AT, _AT),
     "count_maxima": (_AT, _SIZE, _SIZE, _AT),
     "range_maxima": (_AT, _SIZE, _SIZE, _AT, _SIZE, _AT),
+    "comb_sums": (_AT, _AT, _SIZE, _SIZE, _SIZE, _AT),
+    "fraction_sums": (_AT, _SIZE, *(_REAL,) * 4, _AT, _AT, _SIZE, _AT, _AT, _AT),
+    "correlated": (_AT, _AT, _SIZE, _AT, _AT, _SIZE, _SIZE, _SIZE, _AT),
     "rank": (_AT, _SIZE, _SIZE, ctypes.c_int, _AT, _AT),
 }
 
@@ -143,6 +147,63 @@ class CompiledKernels(Kernels):
         ends, out = np.empty((width, largest + 1, SIDE), np.float32), np.empty(whole, np.float32)
         self._functions["rank"](_at(padded), len(row), width, largest, _at(ends), _at(out))
         return out[: len(row)]
+
+    def comb_sums(self, heights: FloatArray, comb: Comb) -> FloatArray:
+        """See ``Kernels``."""
+        rows, bins = heights.shape
+        columns = comb.places.shape[1]
+        if comb.most >= bins or not comb.places.flags.c_contiguous:
+            return super().comb_sums(heights, comb)
+        if rows == 1:
+            return self._comb_sums(_ready(heights[0]), comb, 1).T
+        sums = []
+        for first in range(0, rows, LANES):
+            laid = np.zeros((bins, LANES), np.float32)
+            some = heights[first : first + LANES]
+            laid[:, : len(some)] = some.T
+            sums.append(self._comb_sums(laid, comb, LANES)[:, : len(some)].T)
+        return np.concatenate(sums) if sums else np.empty((0, columns), np.float32)
+
+    def _comb_sums(self, laid: FloatArray, comb: Comb, lanes: int) -> FloatArray:
+        lines, columns = comb.places.shape
+        out = np.empty((columns, lanes), np.float32)
+        self._functions["comb_sums"](_at(laid), _at(comb.places), lines, columns, lanes, _at(out))
+        return out
+
+    def fraction_sums(
+        self,
+        heights: FloatArray,
+        hz: float,
+        bin_hz: float,
+        low_hz: float,
+        high_hz: float,
+        fractions: Fractions,
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """See ``Kernels``."""
+        heights = _ready(heights)
+        orders, counts, multiples = (np.ascontiguousarray(part, np.int64) for part in fractions)
+        n = len(orders)
+        if not (hz > 0 and bin_hz > 0 and low_hz >= 0 and len(counts) == n):
+            return super().fraction_sums(heights, hz, bin_hz, low_hz, high_hz, fractions)
+        sums, lines = np.empty(n), np.empty(n, np.int64)
+        self._functions["fraction_sums"](
+            _at(heights), len(heights), hz, bin_hz, low_hz, high_hz, _at(orders), _at(counts), n,
+            _at(multiples), _at(sums), _at(lines),
+        )  # fmt: skip
+        return sums, lines
+
+    def correlated(self, ours: Spectra, templates: Spectra) -> NDArray[np.complex64]:
+        """See ``Kernels``."""
+        real, imaginary, c, d = map(_ready, (*ours, *templates))
+        (rows, blocks, bins), count = real.shape, len(c)
+        fits = imaginary.shape == real.shape and c.shape == d.shape == (count, blocks, bins)
+        if not fits or bins < SIDE:
+            return super().correlated(ours, templates)
+        out = np.empty((rows, count, bins), np.complex64)
+        self._functions["correlated"](
+            _at(real), _at(imaginary), rows, _at(c), _at(d), count, blocks, bins, _at(out)
+        )
+        return out
 
 
 class _Plan(NamedTuple):

@@ -2,8 +2,8 @@
  * in numpy, and what each is for.
  *
  * Each number is selected, compared, added or multiplied in the reference's order, and never fused
- * (-ffp-contract=off), so both give the same bits on every processor. LANES, TILE, BLOCK, MOST_RANKED
- * and SIDE are defined in library.py. Other sizes come from compiled.py, which checks them.
+ * (-ffp-contract=off), so both give the same bits on every processor. LANES, TILE, BLOCK, MOST_RANKED,
+ * SIDE and WAVES are defined in library.py. Other sizes come from compiled.py, which checks them.
  */
 #include <math.h>
 #include <stddef.h>
@@ -175,5 +175,83 @@ WIDE void earmark_rank(const float *padded, ptrdiff_t count, ptrdiff_t width, in
                                           smaller(end[i * SIDE + lane], lists[most - i][lane]));
             for (int lane = 0; lane < SIDE; lane++) out[first + lane * width + j] = values[lane];
         }
+    }
+}
+
+/* totals [TILE, lanes] of `count` columns from places on; a place has the `lanes` rows of heights */
+static inline void comb_tile(const float *heights, const int32_t *places, ptrdiff_t lines,
+                             ptrdiff_t columns, ptrdiff_t count, ptrdiff_t lanes, float *totals) {
+    for (ptrdiff_t i = 0; i < count * lanes; i++) totals[i] = 0;
+    for (ptrdiff_t line = 0; line < lines; line++)
+        for (ptrdiff_t i = 0; i < count; i++) {
+            const float *own = heights + places[line * columns + i] * lanes;
+            for (ptrdiff_t lane = 0; lane < lanes; lane++) totals[i * lanes + lane] += own[lane];
+        }
+}
+
+/* out [columns, lanes] = sums of heights [bins, lanes] at places [lines, columns]; lanes: 1, or LANES */
+WIDE void earmark_comb_sums(const float *heights, const int32_t *places, ptrdiff_t lines,
+                            ptrdiff_t columns, ptrdiff_t lanes, float *out) {
+    for (ptrdiff_t first = 0; first < columns; first += TILE) {
+        ptrdiff_t count = columns - first < TILE ? columns - first : TILE;
+        if (lanes == LANES)
+            comb_tile(heights, places + first, lines, columns, count, LANES, out + first * LANES);
+        else
+            comb_tile(heights, places + first, lines, columns, count, 1, out + first);
+    }
+}
+
+/* sums [orders], counts [orders] of heights [bins] at fractions of hz; reference.py has which */
+void earmark_fraction_sums(const float *heights, ptrdiff_t bins, double hz, double bin_hz,
+                           double low_hz, double high_hz, const int64_t *orders,
+                           const int64_t *many, ptrdiff_t n, const int64_t *multiples, double *sums,
+                           int64_t *counts) {
+    for (ptrdiff_t order = 0; order < n; order++) {
+        double step = hz / (double)orders[order], sum = 0;
+        int64_t count = 0;
+        for (int64_t i = 0; i < many[order]; i++) {
+            double at = (double)multiples[i] * step;
+            if (at >= high_hz) break; /* multiples rise */
+            if (at < low_hz) continue;
+            ptrdiff_t bin = (ptrdiff_t)nearbyint(at / bin_hz);
+            if (bin >= bins || isnan(heights[bin])) continue;
+            sum += heights[bin];
+            count++;
+        }
+        multiples += many[order];
+        sums[order] = sum;
+        counts[order] = count;
+    }
+}
+
+/* out [rows, count, bins, 2] = sums over blocks of ours [rows, blocks, bins] times the conjugates of
+ * templates [count, blocks, bins]: some bins of each template with all rows, then of the next one.
+ * There are SIDE bins or more; the last ones are done twice where they are no whole SIDE. */
+WIDE void earmark_correlated(const float *real, const float *imaginary, ptrdiff_t rows,
+                             const float *their_real, const float *their_imaginary, ptrdiff_t count,
+                             ptrdiff_t blocks, ptrdiff_t bins, float *out) {
+    for (ptrdiff_t first = 0; first < bins; first += WAVES) {
+        ptrdiff_t end = bins - first < WAVES ? bins : first + WAVES;
+        for (ptrdiff_t n = 0; n < count; n++)
+            for (ptrdiff_t row = 0; row < rows; row++)
+                for (ptrdiff_t next = first; next < end; next += SIDE) {
+                    ptrdiff_t at = bins - next < SIDE ? bins - SIDE : next;
+                    float re[SIDE] = {0}, im[SIDE] = {0};
+                    for (ptrdiff_t block = 0; block < blocks; block++) {
+                        ptrdiff_t own = (row * blocks + block) * bins + at;
+                        ptrdiff_t their = (n * blocks + block) * bins + at;
+                        const float *a = real + own, *b = imaginary + own;
+                        const float *c = their_real + their, *d = their_imaginary + their;
+                        for (int i = 0; i < SIDE; i++) {
+                            re[i] = (re[i] + a[i] * c[i]) + b[i] * d[i];
+                            im[i] = (im[i] + b[i] * c[i]) - a[i] * d[i];
+                        }
+                    }
+                    float *to = out + ((row * count + n) * bins + at) * 2;
+                    for (int i = 0; i < SIDE; i++) {
+                        to[2 * i] = re[i];
+                        to[2 * i + 1] = im[i];
+                    }
+                }
     }
 }

@@ -17,12 +17,14 @@ TILE: Final = 64  # numbers that are laid side by side at once
 LONGEST_NEIGHBOURHOOD: Final = 1_024  # in the first cache together with two more such rows
 MOST_RANKED: Final = 32
 SIDE: Final = 16  # stretches ranked side by side
+WAVES: Final = 256  # bins of all blocks of a template in the first cache
 SIZES: Final[Mapping[str, int]] = {
     "LANES": LANES,
     "TILE": TILE,
     "BLOCK": LONGEST_NEIGHBOURHOOD,
     "MOST_RANKED": MOST_RANKED,
     "SIDE": SIDE,
+    "WAVES": WAVES,
 }
 """The macros of the C sources."""
 

@@ -3,12 +3,37 @@
 All numbers are finite: samples are cleaned where they are decoded (``detector.audio.samples``).
 """
 
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detector.types import FloatArray
+
+
+class Comb(NamedTuple):
+    """Places [lines, n] to be summed up, line by line; ``most`` is the largest of them."""
+
+    places: NDArray[np.int32]
+    most: int
+
+
+class Fractions(NamedTuple):
+    """Fractions p / q of a rate: ``orders`` [n] are all q, ``counts`` [n] how many p each has.
+
+    ``multiples`` are all p, one order after the other.
+    """
+
+    orders: NDArray[np.int64]
+    counts: NDArray[np.int64]
+    multiples: NDArray[np.int64]
+
+
+class Spectra(NamedTuple):
+    """Real and imaginary parts, each [n, blocks, bins]."""
+
+    real: FloatArray
+    imaginary: FloatArray
 
 
 class Kernels:
@@ -79,6 +104,50 @@ class Kernels:
 
         ranked: FloatArray = rank_filter(row, rank=width - largest, size=width, mode="nearest")
         return ranked
+
+    def comb_sums(self, heights: FloatArray, comb: Comb) -> FloatArray:
+        """Return the sums [rows, n] of ``heights`` [rows, bins] at the places of a comb."""
+        total = np.zeros((len(heights), comb.places.shape[1]), np.float32)
+        for line in comb.places:
+            total += heights[:, line]
+        return total
+
+    def fraction_sums(
+        self,
+        heights: FloatArray,
+        hz: float,
+        bin_hz: float,
+        low_hz: float,
+        high_hz: float,
+        fractions: Fractions,
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Return sums [orders] of ``heights`` [bins] at fractions of a rate, and how many they are.
+
+        A fraction p / q of ``hz`` counts in the band [low_hz, high_hz), where its bin is no NaN.
+        """
+        steps = hz / fractions.orders
+        at = fractions.multiples * np.repeat(steps, fractions.counts)
+        which = np.repeat(np.arange(len(steps)), fractions.counts)
+        inside = (at >= low_hz) & (at < high_hz)
+        position, which = np.rint(at[inside] / bin_hz).astype(np.int64), which[inside]
+        within = position < len(heights)
+        values, which = heights[position[within]], which[within]
+        heard = ~np.isnan(values)
+        values, which = values[heard], which[heard]
+        sums = np.bincount(which, values, len(steps)).astype(np.float64)
+        return sums, np.bincount(which, minlength=len(steps)).astype(np.int64)
+
+    def correlated(self, ours: Spectra, templates: Spectra) -> NDArray[np.complex64]:
+        """Return the products [rows, n, bins] of spectra, conjugate templates, over all blocks."""
+        rows, (count, blocks, bins) = len(ours.real), templates.real.shape
+        total = np.zeros((rows, count, bins), np.complex64)
+        for row in range(rows):
+            for block in range(blocks):
+                a, b = ours.real[row, block], ours.imaginary[row, block]
+                c, d = templates.real[:, block], templates.imaginary[:, block]
+                total.real[row] = (total.real[row] + a * c) + b * d
+                total.imag[row] = (total.imag[row] + b * c) - a * d
+        return total
 
 
 def overlapping(samples: FloatArray, size: int, hop: int) -> FloatArray:

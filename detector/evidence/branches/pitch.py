@@ -1,5 +1,6 @@
 """Templates whose lines are all moved by one factor, as evidence."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -14,7 +15,7 @@ from detector.evidence.branch import (
     Recording,
 )
 from detector.evidence.speed import repeats
-from detector.evidence.templates import FULL_RATE, PitchFinding
+from detector.evidence.templates import FULL_RATE, PitchFinding, compare_moved
 from detector.types import Evidence
 
 
@@ -32,6 +33,12 @@ class PitchBranch(Branch[PitchFinding]):
         if find.score < TELLING:
             return find
         return replace(find, looped=repeats(recording.observed, find.factor))
+
+    def search_all(self, recordings: Sequence[Recording]) -> list[PitchFinding | None]:
+        """Return ``search`` of each, with all cosines computed at once."""
+        lines = [recording.lines for recording in recordings if recording.lines is not None]
+        compare_moved([one for one in lines if one.population == FULL_RATE])
+        return [self.search(recording) for recording in recordings]
 
     def nats(self, finding: PitchFinding, scores: BranchScores, calibration: Calibration) -> float:
         """Return the nats; little counts where a loop draws such lines."""

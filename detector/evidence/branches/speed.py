@@ -1,6 +1,6 @@
 """An altered speed as evidence: the pulse that fits one, and the templates at that speed."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,7 +16,8 @@ from detector.evidence.branch import (
     Place,
     Recording,
 )
-from detector.evidence.speed import ScaledPulse, search
+from detector.evidence.speed import ScaledPulse, search, search_all
+from detector.evidence.templates import FixedLines, compare_moved
 from detector.types import Evidence
 
 LINES: Final = "speed_lines"
@@ -45,17 +46,14 @@ class SpeedBranch(Branch[SpeedFinding]):
 
     def search(self, recording: Recording) -> SpeedFinding:
         """Return the best scale; templates choose between scales that fit the same pulse."""
-        pulse = search(recording.observed)
-        lines = recording.lines
-        if lines is None:
-            return SpeedFinding(pulse)
-        scores = {
-            scale: lines.template_set.score_near(lines.cosines, scale, lines.population)
-            for scale in pulse.scales
-        }
-        best = max(scores, key=lambda scale: scores[scale])
-        score = round(scores[best], SCORE_DIGITS)
-        return SpeedFinding(pulse.at(best) if score >= TELLING else pulse, score)
+        return _with_lines(search(recording.observed), recording.lines)
+
+    def search_all(self, recordings: Sequence[Recording]) -> list[SpeedFinding | None]:
+        """Return ``search`` of each, with all sums and cosines computed at once."""
+        compare_moved([recording.lines for recording in recordings if recording.lines is not None])
+        pulses = search_all([recording.observed for recording in recordings])
+        pairs = zip(pulses, recordings, strict=True)
+        return [_with_lines(pulse, recording.lines) for pulse, recording in pairs]
 
     def statistics(self, branches: Collection[str]) -> tuple[str, ...]:
         """Return the pulse; with templates also their score, and the sum of both."""
@@ -127,6 +125,18 @@ class SpeedBranch(Branch[SpeedFinding]):
         if finding.lines is None or not context.is_finding(LINES, finding.lines):
             return None
         return MovedLines(finding.pulse.scale)
+
+
+def _with_lines(pulse: ScaledPulse, lines: FixedLines | None) -> SpeedFinding:
+    if lines is None:
+        return SpeedFinding(pulse)
+    scores = {
+        scale: lines.template_set.score_near(lines.cosines, scale, lines.population)
+        for scale in pulse.scales
+    }
+    best = max(scores, key=lambda scale: scores[scale])
+    score = round(scores[best], SCORE_DIGITS)
+    return SpeedFinding(pulse.at(best) if score >= TELLING else pulse, score)
 
 
 BRANCH: Final = SpeedBranch()

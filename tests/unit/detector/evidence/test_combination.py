@@ -23,7 +23,6 @@ from detector.evidence.combination import (
 from detector.evidence.localization import Window
 from detector.evidence.registry import MULTIPLICITY_PENALTY
 from detector.evidence.templates import PitchFinding
-from detector.observation.observation import Observation
 from tests.support.evidence import CALIBRATION, PLAIN, at_speed, beside, lines, looked, playing
 
 
@@ -91,15 +90,18 @@ def test_in_an_exact_loop_no_evidence_but_the_clock_counts_more_than_one_human_i
 def test_a_conclusive_sum_ends_the_search() -> None:
     observed = playing()
 
-    def searched(score: float, recording: Observation = observed) -> set[str]:
-        searched_in = Recording(
-            recording, standard_lattice(), ClockFinding(score, PLAIN), looped=False
+    recordings = [
+        Recording(one, standard_lattice(), ClockFinding(score, PLAIN), looped=False)
+        for score, one in (
+            (1.0, observed), (12.0, observed), (1.0, replace(observed, duration_s=20.0))
         )
-        return set(search(searched_in, ("clock", "parts", "speed"), CALIBRATION).findings)
-
-    assert searched(12.0) == {"clock"}
-    assert searched(1.0) == {"clock", "parts", "speed"}
-    assert searched(1.0, replace(observed, duration_s=20.0)) == {"clock", "speed"}
+    ]  # fmt: skip
+    branches = ("clock", "parts", "speed")
+    scores = search(recordings, branches, CALIBRATION)
+    kinds = [set(own.findings) for own in scores]
+    assert kinds == [{"clock", "parts", "speed"}, {"clock"}, {"clock", "speed"}]
+    assert scores == [search([one], branches, CALIBRATION)[0] for one in recordings]
+    assert search([], branches, CALIBRATION) == []
 
 
 def test_the_null_of_the_whole_answer_keeps_alpha_however_many_looks_are_taken() -> None:

@@ -102,17 +102,18 @@ def test_all_orders_at_once_are_those_one_by_one() -> None:
         geometry = Geometry(rate)
         z, allowed = rng.random(geometry.bins).astype(np.float32), allowed_bins(geometry)
         for hz in (19.4, 25.0 * 1.013, 86.2, 219.9):
-            means, lines = speed._means(z, allowed, geometry, hz, speed.EVERY_ORDER)
+            means, lines = speed._means(
+                speed._allowed(z, geometry), geometry, hz, speed.EVERY_ORDER
+            )
             bins = {q: lattice_bins(geometry, allowed, hz, q) for q in range(1, 25)}
             assert lines == len(bins[1])
             expected = {q: float(z[at].mean()) for q, at in bins.items() if len(at)}
             assert means == pytest.approx(expected, rel=1e-6)
 
 
-def in_full(z: FloatArray, geometry: Geometry, hz: float) -> float:
+def in_full(allowed: FloatArray, geometry: Geometry, hz: float) -> float:
     """S at one rate by the docstring of the clock, with all orders always."""
-    allowed = allowed_bins(geometry)
-    means, lines = speed._means(z, allowed, geometry, hz, speed.EVERY_ORDER)
+    means, lines = speed._means(allowed, geometry, hz, speed.EVERY_ORDER)
     on = means.get(1, 0.0)
     off = max(0.0, *(means.get(q, 0.0) for q in CONTRAST_ORDERS))
     score = float((on - CONTRAST * off) * lines**0.5)
@@ -131,12 +132,13 @@ def test_what_is_left_out_changes_no_answer(seed: int, height: float, order: int
     z = rng.normal(0, 0.5, geometry.bins).clip(*CLIP).astype(np.float32)
     hz = float(rng.choice(SHORT_LIST_HZ) * rng.uniform(0.91, 1.09))
     z[lattice_bins(geometry, allowed_bins(geometry), hz / order, 1)] += np.float32(height)
+    candidates = speed._candidates(z[None], geometry, SHORT_LIST_HZ)[0]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            speed, "_fine", lambda z, allowed, geometry, hz, least: in_full(z, geometry, hz)
+            speed, "_fine", lambda allowed, geometry, hz, least: in_full(allowed, geometry, hz)
         )
-        full = speed._best(z, geometry, SHORT_LIST_HZ)
-    assert speed._best(z, geometry, SHORT_LIST_HZ) == full
+        full = speed._best(z, geometry, candidates)
+    assert speed._best(z, geometry, candidates) == full
 
 
 def observed(samples: FloatArray) -> Observation:

@@ -15,7 +15,7 @@ from detector.audio.spectra import fft_length
 from detector.kernels import library
 from detector.kernels.compiled import CompiledKernels, load
 from detector.kernels.library import LIBRARY
-from detector.kernels.reference import Kernels
+from detector.kernels.reference import Comb, Fractions, Kernels, Spectra
 from detector.matching.landmarks import Landmarker
 from detector.observation.geometry import Geometry
 from detector.observation.observation import Observer
@@ -123,12 +123,63 @@ def test_order(fast: CompiledKernels, count: int, side: int, largest: int, seed:
             assert same(ranges, REFERENCE.range_maxima(values, starts))
 
 
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 19), st.integers(1, 9), st.integers(1, 200), st.integers(0, 2**32 - 1))
+def test_combs(fast: CompiledKernels, rows: int, lines: int, columns: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    heights = random.standard_normal((rows, 50)).astype(np.float32)
+    places = random.integers(0, 50, (lines, columns)).astype(np.int32)
+    comb = Comb(places, int(places.max()))
+    ours = fast.comb_sums(heights, comb)
+    assert same(ours, REFERENCE.comb_sums(heights, comb))
+    assert same(ours[:1].copy(), fast.comb_sums(heights[:1], comb)), "whatever the batch"
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.floats(3, 400), st.integers(1, 24), st.integers(0, 300), st.integers(0, 2**32 - 1))
+def test_fractions(fast: CompiledKernels, hz: float, orders: int, bins: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    heights = random.standard_normal(bins).astype(np.float32)
+    heights[random.random(bins) < 0.2] = np.nan
+    counts = random.integers(0, 200, orders)
+    fractions = Fractions(
+        np.arange(1, orders + 1), counts, np.concatenate([np.arange(n) for n in counts])
+    )
+    arguments = (heights, hz, 1_500 / 280, 150.0, 1_500.0, fractions)
+    for ours, theirs in zip(
+        fast.fraction_sums(*arguments), REFERENCE.fraction_sums(*arguments), strict=True
+    ):
+        assert ours.dtype == theirs.dtype
+        assert ours.tobytes() == theirs.tobytes()
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.integers(1, 4), st.integers(1, 5), st.integers(1, 4), st.integers(1, 600),
+    st.integers(0, 2**32 - 1),
+)  # fmt: skip
+def test_correlations(
+    fast: CompiledKernels, rows: int, count: int, blocks: int, bins: int, seed: int
+) -> None:
+    random = np.random.default_rng(seed)
+
+    def spectra(of: int) -> Spectra:
+        return Spectra(*random.standard_normal((2, of, blocks, bins)).astype(np.float32))
+
+    arguments = (spectra(rows), spectra(count))
+    ours, theirs = fast.correlated(*arguments), REFERENCE.correlated(*arguments)
+    assert ours.dtype == theirs.dtype
+    assert ours.tobytes() == theirs.tobytes()
+
+
 def test_what_does_not_fit_goes_to_the_reference(fast: CompiledKernels) -> None:
     row = np.arange(10, dtype=np.float32)
     with pytest.raises(ValueError, match="broadcast"):
         fast.count_maxima(row, 3, np.zeros(9, np.int32))
     with pytest.raises(IndexError):
         fast.range_maxima(row[None], np.array([0, 12, 30]))
+    with pytest.raises(IndexError):
+        fast.comb_sums(row[None], Comb(np.array([[10]], np.int32), 10))
     with pytest.raises(ValueError, match="window"):
         fast.power_spectra(row, np.ones(16, np.float32), 1, 9)
 

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 from scipy.ndimage import maximum_filter1d
 
-from detector.kernels.reference import Kernels, overlapping, running_maximum
+from detector.kernels.reference import (
+    Comb,
+    Fractions,
+    Kernels,
+    Spectra,
+    overlapping,
+    running_maximum,
+)
 
 KERNELS = Kernels()
 
@@ -53,3 +60,23 @@ def test_ranked_is_a_quantile_of_the_surroundings() -> None:
     around = np.lib.stride_tricks.sliding_window_view(np.pad(row, 20, mode="edge"), 41)
     expected = np.sort(around, axis=1)[:, -4]
     assert np.array_equal(KERNELS.ranked(row, 4, 41), expected)
+
+
+def test_sums_are_of_the_places_that_are_named() -> None:
+    heights = np.arange(12, dtype=np.float32).reshape(2, 6)
+    comb = Comb(np.array([[0, 1, 5], [2, 2, 5]], np.int32), 5)
+    assert KERNELS.comb_sums(heights, comb).tolist() == [[2, 3, 10], [14, 15, 22]]
+    fractions = Fractions(np.array([1, 2]), np.array([4, 2]), np.array([0, 1, 2, 3, 1, 3]))
+    heard = np.array([1, 2, 4, np.nan, 16, 32], np.float32)
+    sums, counts = KERNELS.fraction_sums(heard, 20.0, 10.0, 5.0, 60.0, fractions)
+    assert sums.tolist() == [4 + 16, 2], "20 and 40 Hz; 10, while at 30 nothing is heard"
+    assert counts.tolist() == [2, 1]
+
+
+def test_correlations_are_complex_products() -> None:
+    random = np.random.default_rng(2)
+    ours, templates = random.standard_normal((2, 3, 4, 9, 2)).astype(np.float32).view(np.complex64)
+    ours, templates = ours[..., 0], templates[..., 0]
+    parts = [Spectra(one.real, one.imag) for one in (ours, templates)]
+    expected = np.einsum("rbf,nbf->rnf", ours, templates.conj())
+    assert KERNELS.correlated(*parts) == pytest.approx(expected, rel=1e-4, abs=1e-5)
