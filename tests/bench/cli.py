@@ -81,6 +81,9 @@ def rescore(
     kill_s: Annotated[
         float, typer.Option(min=0, help="Kill a worker this often; 0: never.")
     ] = 60.0,
+    brokers: Annotated[
+        str | None, typer.Option(help="An empty Kafka; none: an embedded broker.")
+    ] = None,
     json: _Json = False,
 ) -> None:
     """Stored observations scored again through Kafka, workers killed."""
@@ -88,7 +91,7 @@ def rescore(
     from tests.bench.rescore import bench_rescore
 
     logs.configure("error")
-    _say(bench_rescore(tracks, seconds, workers, kill_s), json)
+    _say(bench_rescore(tracks, seconds, workers, kill_s, brokers), json)
 
 
 @app.command()

@@ -1,9 +1,9 @@
 """``bench rescore``: stored observations scored again through the lane, while workers are killed.
 
-A broker, the real processes (rescore, ledger, redecide), a SQLite ledger of so many decided tracks.
-Each has a content of its own, and one of a few synthetic observations. The clock runs from the
-first request to the last analysis in the ledger; decisions follow. Beside it: reading and scoring
-the same observations in one process.
+A broker (embedded, or an empty Kafka), the real processes (rescore, ledger, redecide), a SQLite
+ledger of so many decided tracks. Each has a content of its own, and one of a few synthetic
+observations. The clock runs from the first request to the last analysis in the ledger; decisions
+follow. Beside it: reading and scoring the same observations in one process.
 """
 
 import resource
@@ -11,6 +11,7 @@ import signal
 import tempfile
 import threading
 import time
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -42,7 +43,9 @@ PATIENCE_S: Final = 120.0
 BATCH: Final = 5_000  # rows written at once
 
 
-def bench_rescore(tracks: int, seconds: float, workers: int, kill_s: float) -> Report:
+def bench_rescore(
+    tracks: int, seconds: float, workers: int, kill_s: float, brokers: str | None
+) -> Report:
     """Run it.
 
     Args:
@@ -50,11 +53,12 @@ def bench_rescore(tracks: int, seconds: float, workers: int, kill_s: float) -> R
         seconds: length of the synthetic recordings.
         workers: of ``rescore``.
         kill_s: seconds after which a worker is killed, again and again; 0: none is.
+        brokers: bootstrap servers of a Kafka without events, or None for an embedded broker.
     """
-    with tempfile.TemporaryDirectory() as name, EmbeddedBroker() as broker:
-        folder = Path(name)
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         settings = Settings(
-            brokers=broker.bootstrap,
+            brokers=brokers or stack.enter_context(EmbeddedBroker()).bootstrap,
             ledger=f"sqlite:///{folder}/ledger.db",
             store=f"file://{folder}/store",
             session_timeout_s=6,
