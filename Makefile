@@ -19,12 +19,12 @@ run: setup ## decide about AUDIO=file-or-folder (none: self-made samples); ONCE=
 	@$(BIN)/earmark up $(if $(AUDIO),--audio "$(AUDIO)") $(if $(ONCE),--once) $(if $(OUT),--out "$(OUT)")
 
 # Types take half a minute of one core, so lint runs beside the tests; what is wrong is said at once.
-# Tests of the pipeline wait a lot: five at once keep two cores busy, and fit into 8 GB.
-test: setup ## everything: style, types, import directions, all tests (JOBS=5 at once)
+# Tests of the pipeline wait a lot: four at once keep two cores busy; a fifth made nothing quicker.
+test: setup ## everything: style, types, import directions, all tests (JOBS=4 at once)
 	@sh deploy/test-tools.sh
 	@mkdir -p build; \
 	{ $(MAKE) --no-print-directory lint >build/lint.log 2>&1 || { cat build/lint.log; false; }; } & lint=$$!; \
-	$(BIN)/pytest -n $(or $(JOBS),5) --dist loadfile --no-loadscope-reorder; tests=$$?; \
+	$(BIN)/pytest -n $(or $(JOBS),4) --dist loadfile --no-loadscope-reorder; tests=$$?; \
 	wait $$lint; linted=$$?; cat build/lint.log; exit $$((tests | linted))
 
 lint: setup ## style, types, import directions, names and prose
