@@ -20,7 +20,7 @@ os.environ.setdefault("TORCH_DEVICE_BACKEND_AUTOLOAD", "0")
 # Fixtures of several folders: the ledger on both databases, a console over it.
 pytest_plugins = [
     f"tests.support.{name}"
-    for name in ("console", "databases", "patches", "artists", "rightsholders")
+    for name in ("console", "databases", "patches", "signed_links", "artists", "rightsholders")
 ]
 
 # Files of half a minute and more, longest first, those that wait before those that compute; the

@@ -8,6 +8,7 @@ is about. The secret key is in the settings alone: a reader of the database cann
 
 import hmac
 import re
+from abc import ABC, abstractmethod
 from base64 import urlsafe_b64encode
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
@@ -51,7 +52,7 @@ class LinkRefused(BadInput):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Link:
+class Link(ABC):
     """A link without its signature; one of the two kinds below."""
 
     link_id: str
@@ -72,14 +73,14 @@ class Link:
         return self.revoked_at is None and now < self.expires_at
 
     @property
+    @abstractmethod
     def about(self) -> str:
         """The id of what it is about, a part of its token."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def owner(self) -> dict[str, str]:
         """The column by which files are of the same side (``store.appeal_files``)."""
-        raise NotImplementedError
 
     @property
     def quota(self) -> Mapping[str, str | None]:
@@ -87,9 +88,9 @@ class Link:
         return self.owner
 
     @property
+    @abstractmethod
     def path(self) -> str:
         """Where its page is."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -101,7 +101,9 @@ def test_a_consumer_whose_metadata_requests_are_lost_gets_its_partitions(
 
     monkeypatch.setattr(ClusterMetadata, "request_update", request_update)
     monkeypatch.setattr(clients, "METADATA_AGE_MS", 1_000)
-    leave(done(settings, "redecide", 0, poll_ms=1))
+    consumer = done(settings, "redecide", 0, poll_ms=1)
+    assert len(consumer.assignment()) == settings.partitions
+    leave(consumer)
 
 
 @pytest.mark.pipeline

@@ -17,7 +17,7 @@ from streams.runtime.health import Health
 from streams.runtime.settings import Settings
 from streams.stages.ingest import IngestHook
 from tests.pipeline.conftest import StageOn
-from tests.pipeline.staging import numbers, ping, wait_until
+from tests.pipeline.staging import Process, Stage, numbers, ping, wait_until
 from tests.support.events import upload
 from tests.support.gauges import value
 from tests.support.kafka import ApacheKafka, apache_kafka
@@ -34,13 +34,19 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApacheKafka]:
         yield running
 
 
-def test_a_broker_that_is_killed_while_events_are_published_is_waited_for(
-    kafka: ApacheKafka, stage_on: StageOn
-) -> None:
+def busy(kafka: ApacheKafka, stage_on: StageOn) -> tuple[Stage, Process]:
+    """Return a stage with events in work, and its worker."""
     stage = stage_on(kafka.bootstrap)
     worker = stage.start()
     worker.wait_for("partitions_assigned")
     stage.send([ping(number, "crawl") for number in range(PINGS)])
+    return stage, worker
+
+
+def test_a_broker_that_is_killed_while_events_are_published_is_waited_for(
+    kafka: ApacheKafka, stage_on: StageOn
+) -> None:
+    stage, worker = busy(kafka, stage_on)
     kafka.kill()
     time.sleep(4)  # and the seconds of its start
     kafka.start()
@@ -51,10 +57,7 @@ def test_a_broker_that_is_killed_while_events_are_published_is_waited_for(
 
 def test_a_broker_whose_disk_is_full_is_waited_for(kafka: ApacheKafka, stage_on: StageOn) -> None:
     """It ends by itself. Here each file has a limit of one byte, in place of the disk."""
-    stage = stage_on(kafka.bootstrap)
-    worker = stage.start()
-    worker.wait_for("partitions_assigned")
-    stage.send([ping(number, "crawl") for number in range(PINGS)])
+    stage, worker = busy(kafka, stage_on)
     assert kafka.pid is not None
     resource.prlimit(kafka.pid, resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
     wait_until(lambda: not kafka.running, 60)
@@ -69,10 +72,7 @@ def test_connections_of_which_the_other_half_is_gone_are_noticed(
     kafka: ApacheKafka, stage_on: StageOn
 ) -> None:
     """They stay open, and nothing comes, as behind a firewall that has forgotten them."""
-    stage = stage_on(kafka.bootstrap)
-    worker = stage.start()
-    worker.wait_for("partitions_assigned")
-    stage.send([ping(number, "crawl") for number in range(PINGS)])
+    stage, worker = busy(kafka, stage_on)
     kafka.pause()
     failures = value("earmark_monitor_failures_total", check="broker") or 0
     health = Health("broker")

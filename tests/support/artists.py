@@ -4,48 +4,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
-from starlette.testclient import TestClient
 
 from streams.contract.records import TrackDecided
 from streams.services import artist_links
 from streams.services.signed_links import ArtistLink, LinkSigner, SignedLink
 from tests.support.console import ADDRESS, Console
+from tests.support.signed_links import Visitor
 from tests.support.stories import tell
 
 
 @dataclass
-class Artist:
-    """A console with one track that was decided, and a link to it."""
+class Artist(Visitor[ArtistLink]):
+    """A visitor with a link to one track that was decided."""
 
-    console: Console
     decided: TrackDecided
-    signed: SignedLink[ArtistLink]
-
-    @property
-    def path(self) -> str:
-        return f"/artist/{self.signed.link.link_id}"
-
-    def stranger(self) -> TestClient:
-        return TestClient(
-            self.console.app,
-            base_url=ADDRESS,
-            raise_server_exceptions=False,
-            follow_redirects=False,
-        )
-
-    def browser(self) -> TestClient:
-        """Open the link."""
-        client = self.stranger()
-        opened = client.get(f"/artist/open/{self.signed.token}")
-        assert opened.status_code == 303, opened.text
-        return client
-
-    def program(self) -> TestClient:
-        """Send the token as a platform does that shows the page itself."""
-        client = self.stranger()
-        client.base_url = f"{ADDRESS}/v1"
-        client.headers["Authorization"] = f"Bearer {self.signed.token}"
-        return client
 
 
 def link_to(console: Console, decided: TrackDecided) -> SignedLink[ArtistLink]:
@@ -58,4 +30,4 @@ def link_to(console: Console, decided: TrackDecided) -> SignedLink[ArtistLink]:
 def artist(opened: Callable[..., Console], url: str) -> Artist:
     console = opened(url, link_key="k" * 40)
     decided, _ = tell(console.resources.ledger, title="Song", artists=["A Singer"])
-    return Artist(console, decided, link_to(console, decided))
+    return Artist(console, link_to(console, decided), decided)

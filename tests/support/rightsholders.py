@@ -1,7 +1,6 @@
 """A rightsholder with a voice, a recording and a link; over a ledger, or over a console."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -15,12 +14,13 @@ from streams.services import rights_choices, rights_drafts, rightsholders
 from streams.services.rights_choices import Choice
 from streams.services.rights_requests import RightsRequest
 from streams.services.rightsholders import Rightsholder
-from streams.services.signed_links import LinkSigner, RightsholderLink, SignedLink
+from streams.services.signed_links import LinkSigner, RightsholderLink
 from streams.stages.ledger import project
 from streams.store.database import Ledger
 from streams.web.artist.guests import Guest
 from tests.support.console import ADDRESS, Console
 from tests.support.events import agreement, message
+from tests.support.signed_links import Visitor
 from tests.support.stories import POLICY, tell
 
 VOICE, ISRC = "Vera Voice", "NOABC2600001"
@@ -67,43 +67,14 @@ def waiting(ledger: Ledger, opened: RightsholderLink, **fields: Any) -> RightsRe
     return rights_drafts.confirm(ledger, opened, made.request_id, approval=True)
 
 
-@dataclass
-class Singer:
-    """A console, and the link of a rightsholder who comes to it."""
-
-    console: Console
-    signed: SignedLink[RightsholderLink]
-
-    @property
-    def path(self) -> str:
-        return self.signed.link.path
+class Singer(Visitor[RightsholderLink]):
+    """A visitor with the link of a rightsholder."""
 
     @property
     def csrf(self) -> str:
         request: Any = None
         resources = self.console.resources
         return Guest(self.signed.link, self.signed.token, "en", request, resources).csrf
-
-    def stranger(self) -> TestClient:
-        return TestClient(
-            self.console.app,
-            base_url=ADDRESS,
-            raise_server_exceptions=False,
-            follow_redirects=False,
-        )
-
-    def browser(self) -> TestClient:
-        """Open the link."""
-        client = self.stranger()
-        opened = client.get(f"/artist/open/{self.signed.token}")
-        assert (opened.status_code, opened.headers["location"]) == (303, self.path)
-        return client
-
-    def program(self) -> TestClient:
-        client = self.stranger()
-        client.base_url = f"{ADDRESS}/v1"
-        client.headers["Authorization"] = f"Bearer {self.signed.token}"
-        return client
 
     def choose(self, client: TestClient, file: object = ("", b""), **fields: Any) -> Any:
         """Send the form of a choice as the page does."""

@@ -7,33 +7,12 @@ from streams.services import artist_links, erasure, signed_links
 from streams.services.signed_links import (
     ArtistLink,
     BadLink,
-    LinkRefused,
     LinkSigner,
     SignedLink,
 )
-from streams.store import audit
 from streams.store.database import Ledger
+from tests.support.signed_links import SIGNER, audited, refused
 from tests.support.stories import tell
-
-OLD, NEW = b"o" * 40, b"n" * 40
-SIGNER = LinkSigner((NEW, OLD), "https://music.example", 200)
-
-
-def audited(ledger: Ledger, subject: str) -> list[str]:
-    return [row["action"] for row in audit.listed(ledger, subject, None, 100).rows]
-
-
-def refused(ledger: Ledger, token: str, signer: LinkSigner = SIGNER) -> str:
-    with pytest.raises(LinkRefused) as caught:
-        signed_links.open_link(ledger, signer, token)
-    assert not token or token not in str(caught.value), "errors are logged, a link must not be"
-    return caught.value.reason
-
-
-@pytest.fixture
-def signed(ledger: Ledger) -> SignedLink[ArtistLink]:
-    decided, _ = tell(ledger)
-    return artist_links.make(ledger, SIGNER, decided.decision_id, by="key_1")
 
 
 def test_a_link_opens_its_decision_and_nothing_else(

@@ -5,10 +5,7 @@ from streams.services.refused_links import Refusals
 from streams.services.signed_links import LinkRefused
 from streams.store import audit
 from streams.store.database import Ledger
-
-
-def audited(ledger: Ledger, subject: str) -> list[str]:
-    return [row["action"] for row in audit.listed(ledger, subject, None, 100).rows]
+from tests.support.signed_links import audited
 
 
 def test_refusals_are_audited_and_do_not_fill_the_log(ledger: Ledger) -> None:

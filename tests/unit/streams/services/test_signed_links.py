@@ -2,41 +2,18 @@
 
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
 from streams.runtime.settings import Settings
-from streams.services import artist_links, rightsholders, signed_links
+from streams.services import rightsholders, signed_links
 from streams.services.signed_links import (
     ArtistLink,
-    LinkRefused,
     LinkSigner,
     RightsholderLink,
     SignedLink,
 )
 from streams.store import artist_links as link_store
-from streams.store import audit
 from streams.store.database import Ledger
+from tests.support.signed_links import OLD, SIGNER, audited, refused
 from tests.support.stories import tell
-
-OLD, NEW = b"o" * 40, b"n" * 40
-SIGNER = LinkSigner((NEW, OLD), "https://music.example", 200)
-
-
-def audited(ledger: Ledger, subject: str) -> list[str]:
-    return [row["action"] for row in audit.listed(ledger, subject, None, 100).rows]
-
-
-def refused(ledger: Ledger, token: str, signer: LinkSigner = SIGNER) -> str:
-    with pytest.raises(LinkRefused) as caught:
-        signed_links.open_link(ledger, signer, token)
-    assert not token or token not in str(caught.value), "errors are logged, a link must not be"
-    return caught.value.reason
-
-
-@pytest.fixture
-def signed(ledger: Ledger) -> SignedLink[ArtistLink]:
-    decided, _ = tell(ledger)
-    return artist_links.make(ledger, SIGNER, decided.decision_id, by="key_1")
 
 
 def test_what_was_changed_in_a_link_is_refused(
